@@ -1,0 +1,157 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"sync"
+)
+
+// Follower is an index in memory that takes in each change before the change is acknowledged.
+type Follower interface {
+	// Load reads everything anew. Nothing is decided from the index until it returns.
+	Load(ctx context.Context, q Querier) error
+	// Prepare reads, inside the transaction, what the changes did, and returns the step that takes it in. The step runs
+	// after the commit and cannot fail; when the transaction does not commit it is dropped.
+	Prepare(ctx context.Context, tx *Tx, changes []Change) (take func(), err error)
+}
+
+// Follow loads the follower and keeps it up to date from then on.
+func (db *DB) Follow(ctx context.Context, f Follower) error {
+	db.writing.Lock()
+	defer db.writing.Unlock()
+	if err := db.View(ctx, func(q Querier) error { return f.Load(ctx, q) }); err != nil {
+		return fmt.Errorf("load index: %w", err)
+	}
+	db.followers = append(db.followers, f)
+	return nil
+}
+
+func (db *DB) reload(ctx context.Context) error {
+	return db.View(ctx, func(q Querier) error {
+		for _, f := range db.followers {
+			if err := f.Load(ctx, q); err != nil {
+				return err
+			}
+		}
+		rev, err := currentRevision(ctx, q)
+		db.revision.Store(rev)
+		return err
+	})
+}
+
+// Mirror holds all rows of one kind in memory, by key. It is a Follower, and safe for concurrent use.
+type Mirror[V any] struct {
+	// Kind is the kind of change that the mirror follows.
+	Kind string
+	// One reads one row; ErrNotFound means that it is gone.
+	One func(ctx context.Context, q Querier, key string) (V, error)
+	// Every reads all rows.
+	Every func(ctx context.Context, q Querier, do func(key string, v V) error) error
+	// Changed, when set, is told of each row that came, changed (both set) or went, under the mirror's lock: for further
+	// indexes over the same rows. Before a full load it is called with Reset.
+	Changed func(key string, before, after *V)
+	// Reset, when set, empties those further indexes.
+	Reset func()
+
+	mu   sync.RWMutex
+	rows map[string]V
+}
+
+// Load implements Follower.
+func (m *Mirror[V]) Load(ctx context.Context, q Querier) error {
+	rows := map[string]V{}
+	if err := m.Every(ctx, q, func(key string, v V) error { rows[key] = v; return nil }); err != nil {
+		return fmt.Errorf("load %s: %w", m.Kind, err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.Reset != nil {
+		m.Reset()
+	}
+	m.rows = rows
+	if m.Changed != nil {
+		for k, v := range rows {
+			m.Changed(k, nil, &v)
+		}
+	}
+	return nil
+}
+
+// Prepare implements Follower.
+func (m *Mirror[V]) Prepare(ctx context.Context, tx *Tx, changes []Change) (func(), error) {
+	var after map[string]*V
+	for _, c := range changes {
+		if c.Kind != m.Kind {
+			continue
+		}
+		if after == nil {
+			after = map[string]*V{}
+		}
+		v, err := m.One(ctx, tx, c.Key)
+		switch {
+		case err == nil:
+			after[c.Key] = &v
+		case isNotFound(err):
+			after[c.Key] = nil
+		default:
+			return nil, fmt.Errorf("read %s %s: %w", m.Kind, c.Key, err)
+		}
+	}
+	return func() { m.take(after) }, nil
+}
+
+func (m *Mirror[V]) take(after map[string]*V) {
+	if len(after) == 0 {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, v := range after {
+		before, had := m.rows[key]
+		if v == nil {
+			delete(m.rows, key)
+		} else {
+			m.rows[key] = *v
+		}
+		if m.Changed == nil || (!had && v == nil) {
+			continue
+		}
+		if had {
+			m.Changed(key, &before, v)
+		} else {
+			m.Changed(key, nil, v)
+		}
+	}
+}
+
+// Get returns the row with the key.
+func (m *Mirror[V]) Get(key string) (V, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	v, ok := m.rows[key]
+	return v, ok
+}
+
+// Read runs do while no change is taken in, for readers of further indexes that Changed keeps.
+func (m *Mirror[V]) Read(do func(rows map[string]V)) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	do(m.rows)
+}
+
+// Len is the number of rows.
+func (m *Mirror[V]) Len() int {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return len(m.rows)
+}
+
+// Each walks over a copy of the rows, in no order.
+func (m *Mirror[V]) Each() iter.Seq2[string, V] {
+	m.mu.RLock()
+	rows := maps.Clone(m.rows)
+	m.mu.RUnlock()
+	return maps.All(rows)
+}
