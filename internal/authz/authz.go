@@ -1,0 +1,244 @@
+// Package authz decides whether a caller may do an action on a resource: it gathers every policy that applies, adds the
+// condition keys that each request has, asks the policy language, and keeps the decision with its reasons.
+//
+// What it promises:
+//
+//   - Nothing is allowed that no policy allows. A principal that no longer exists has no policies.
+//   - Every question and its answer is in the request's Ledger. A server that finds the ledger empty after a handler
+//     answered knows that the handler forgot to ask.
+//   - A refusal is a *Denied: AWS's words for the client, the decision with its steps for the log and for Why.
+//
+// Policies come through the interface Policies, so that this room knows no IAM user and no role.
+package authz
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/policy"
+	"github.com/lakegate/lakegate/internal/trail"
+	"github.com/lakegate/lakegate/internal/wire"
+)
+
+// Policies finds the policies of a principal as they are now.
+type Policies interface {
+	// PoliciesOf returns what applies to the caller: identity policies, boundary, session policies and guard-rails. For a
+	// principal that was deleted or disabled it returns ErrGone with the reason.
+	PoliciesOf(ctx context.Context, c *caller.Caller) (policy.Policies, error)
+}
+
+// Limits bounds sessions beyond IAM: the scope and permission of vended credentials.
+type Limits interface {
+	// LimitsOf returns a group of session policies that must allow as well, or nil for none. When the right behind the
+	// session is gone it returns an error whose text says why.
+	LimitsOf(ctx context.Context, c *caller.Caller) ([]policy.Named, error)
+}
+
+// Organizations answers which organization an account is in; "" for none.
+type Organizations interface {
+	OrganizationOf(ctx context.Context, account string) string
+}
+
+// Authorizer decides. Its fields are set once, before the first request.
+type Authorizer struct {
+	Policies Policies
+	// Limits may be nil.
+	Limits Limits
+	// Organizations may be nil.
+	Organizations Organizations
+	// Revision is the number of the last change that decisions see.
+	Revision func() int64
+}
+
+// Request is a question: may the caller of the context do this?
+type Request struct {
+	// Action is service:Operation, such as "s3:GetDataAccess"; Resource is an ARN or "*".
+	Action, Resource string
+	// Account owns the resource; empty means the caller's own.
+	Account string
+	// ResourcePolicy is the policy that hangs on the resource, if any.
+	ResourcePolicy *policy.Named
+	// MustAllow says that the resource policy has to allow explicitly, whatever identity policies say (role trust, actor
+	// policies). With a nil ResourcePolicy such a request is refused.
+	MustAllow bool
+	// Context has the condition keys that only the operation knows; they override nothing that the server proves itself.
+	Context policy.Values
+	// As replaces the caller, for a service that acts in the course of a request.
+	As *caller.Caller
+}
+
+// Denied is the refusal of a request.
+type Denied struct {
+	Request  Request
+	Decision policy.Decision
+	err      *wire.Error
+}
+
+func (d *Denied) Error() string { return d.err.Error() }
+
+// Unwrap gives the modelled error, so that each protocol spells AccessDenied as it does.
+func (d *Denied) Unwrap() error { return d.err }
+
+// Authorize asks whether the caller may, notes the answer in the ledger and the trail, and returns nil or a *Denied.
+func (a *Authorizer) Authorize(ctx context.Context, r Request) error {
+	d := a.Decide(ctx, r)
+	noted(ctx)
+	e := trail.From(ctx)
+	if a.Revision != nil {
+		e.Add(trail.KeyRevision, a.Revision())
+	}
+	if d.Allowed {
+		e.Step("authorize "+r.Action, trail.Pass, d.Policy)
+		return nil
+	}
+	who := callerOf(ctx, r)
+	message := fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s", who.ARN, r.Action, r.Resource)
+	if d.Reason != "" {
+		message += " " + d.Reason
+	}
+	e.Step("authorize "+r.Action, trail.Fail, message)
+	for _, s := range d.Steps {
+		e.Step(s.Layer, trail.Info, s.String())
+	}
+	return &Denied{Request: r, Decision: d, err: wire.AccessDenied(message)}
+}
+
+// Decide answers without noting anything: for questions on the way to another one.
+func (a *Authorizer) Decide(ctx context.Context, r Request) policy.Decision {
+	c := callerOf(ctx, r)
+	p, err := a.policiesOf(ctx, c)
+	if err != nil {
+		return policy.Decision{Reason: "because " + err.Error()}
+	}
+	p.Resource, p.ResourceMustAllow = r.ResourcePolicy, r.MustAllow
+	account := r.Account
+	if account == "" {
+		account = c.Account
+	}
+	return policy.Evaluate(&policy.Request{
+		Principal:       Principal(c),
+		Action:          r.Action,
+		Resource:        r.Resource,
+		ResourceAccount: account,
+		Context:         a.values(ctx, c, account, r.Context),
+	}, &p)
+}
+
+func callerOf(ctx context.Context, r Request) *caller.Caller {
+	if r.As != nil {
+		return r.As
+	}
+	return caller.From(ctx)
+}
+
+func (a *Authorizer) policiesOf(ctx context.Context, c *caller.Caller) (policy.Policies, error) {
+	if c.Type == caller.Anonymous || c.Type == caller.Service {
+		return policy.Policies{}, nil
+	}
+	p, err := a.Policies.PoliciesOf(ctx, c)
+	if err != nil || a.Limits == nil {
+		return p, err
+	}
+	limit, err := a.Limits.LimitsOf(ctx, c)
+	if err != nil {
+		return policy.Policies{}, err
+	}
+	if limit != nil {
+		p.Session = append(p.Session, limit)
+	}
+	return p, nil
+}
+
+// Principal turns a caller into the principal that policies name.
+func Principal(c *caller.Caller) policy.Principal {
+	p := policy.Principal{ARN: c.ARN, RoleARN: c.PrincipalARN, Account: c.Account, Service: c.ServiceName}
+	switch c.Type {
+	case caller.Root:
+		p.Type = policy.PrincipalRoot
+	case caller.User:
+		p.Type = policy.PrincipalUser
+	case caller.AssumedRole:
+		p.Type = policy.PrincipalAssumedRole
+	case caller.Service:
+		p.Type = policy.PrincipalService
+	default:
+		p.Type = policy.PrincipalAnonymous
+	}
+	return p
+}
+
+// values are the condition keys of every request, see the IAM user guide's list of global keys and, for the person of an
+// identity-enhanced session, Identity Center's.
+func (a *Authorizer) values(ctx context.Context, c *caller.Caller, resourceAccount string, extra policy.Values) policy.Values {
+	v := make(policy.Values, 24+len(extra))
+	set := func(key, value string) {
+		if value != "" {
+			v[key] = []string{value}
+		}
+	}
+	for k, values := range extra {
+		v[strings.ToLower(k)] = values
+	}
+	req := caller.RequestFrom(ctx)
+	at := req.Time
+	if at.IsZero() {
+		at = time.Now()
+	}
+	set("aws:currenttime", at.UTC().Format(time.RFC3339))
+	set("aws:epochtime", strconv.FormatInt(at.Unix(), 10))
+	set("aws:securetransport", strconv.FormatBool(req.Secure))
+	set("aws:sourceip", req.SourceIP)
+	set("aws:useragent", req.UserAgent)
+	set("aws:requestedregion", req.Region)
+	set("aws:resourceaccount", resourceAccount)
+	if a.Organizations != nil {
+		set("aws:principalorgid", a.Organizations.OrganizationOf(ctx, c.Account))
+		set("aws:resourceorgid", a.Organizations.OrganizationOf(ctx, resourceAccount))
+	}
+	switch c.Type {
+	case caller.Anonymous:
+		set("aws:principaltype", "Anonymous")
+		return v
+	case caller.Service:
+		set("aws:principalisawsservice", "true")
+		set("aws:principalservicename", c.ServiceName)
+		return v
+	}
+	set("aws:principalisawsservice", "false")
+	set("aws:viaawsservice", "false")
+	set("aws:principalarn", c.PrincipalARN)
+	set("aws:principalaccount", c.Account)
+	principalType := string(c.Type)
+	if c.Type == caller.User {
+		principalType = "User"
+		set("aws:username", c.UserName)
+	} else if c.Type == caller.Root {
+		principalType = "Account"
+	}
+	set("aws:principaltype", principalType)
+	set("aws:userid", c.UserID)
+	if s := c.Session; s != nil {
+		set("aws:tokenissuetime", s.Issued.UTC().Format(time.RFC3339))
+		set("aws:sourceidentity", s.SourceIdentity)
+		set("aws:multifactorauthpresent", "false")
+		for k, t := range s.Tags {
+			set("aws:principaltag/"+strings.ToLower(k), t)
+		}
+		if s.Vended != nil {
+			set("s3:accessgrantsinstancearn", "arn:aws:s3:"+req.Region+":"+s.Vended.GrantAccount+":access-grants/default")
+		}
+	}
+	// The person of a vended session is known to the trail, but the session is the location role's, not the person's.
+	if p := c.OnBehalf; p != nil {
+		set("identitystore:userid", p.UserID)
+		set("identitystore:identitystorearn", p.IdentityStoreARN)
+		set("identitycenter:instancearn", p.InstanceARN)
+		set("identitycenter:applicationarn", p.ApplicationARN)
+		set("identitycenter:credentialid", p.CredentialID)
+	}
+	return v
+}

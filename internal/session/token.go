@@ -1,0 +1,247 @@
+package session
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/lakegate/lakegate/internal/arn"
+	"github.com/lakegate/lakegate/internal/caller"
+)
+
+// Credentials are temporary credentials as they are handed out, once.
+type Credentials struct {
+	AccessKeyID, SecretAccessKey, SessionToken string
+	Expires                                    time.Time
+}
+
+// maxToken bounds a session token, so that it fits a header with room to spare.
+const maxToken = 4096
+
+var (
+	// ErrTokenTooLarge says that what the session has to carry does not fit a token.
+	ErrTokenTooLarge = errors.New("the session does not fit a token")
+	// ErrInvalidToken says that a token was not issued here for this access key, or was altered.
+	ErrInvalidToken = errors.New("invalid session token")
+	// ErrExpiredToken says that a session is over.
+	ErrExpiredToken = errors.New("expired session token")
+)
+
+// claims is the sealed form of a session. The short names keep tokens short.
+type claims struct {
+	Type           caller.Type       `json:"t"`
+	Account        string            `json:"a"`
+	UserARN        string            `json:"ua,omitempty"`
+	UserID         string            `json:"ui,omitempty"`
+	UserName       string            `json:"un,omitempty"`
+	RoleARN        string            `json:"r,omitempty"`
+	RoleID         string            `json:"ri,omitempty"`
+	RoleName       string            `json:"rn,omitempty"`
+	Name           string            `json:"n,omitempty"`
+	Issued         int64             `json:"i"`
+	Expires        int64             `json:"e"`
+	SourceIdentity string            `json:"s,omitempty"`
+	Tags           map[string]string `json:"g,omitempty"`
+	Transitive     []string          `json:"tt,omitempty"`
+	Policy         string            `json:"p,omitempty"`
+	PolicyARNs     []string          `json:"pa,omitempty"`
+	Chained        bool              `json:"c,omitempty"`
+	Vended         *vended           `json:"v,omitempty"`
+	OnBehalf       *identity         `json:"o,omitempty"`
+}
+
+type vended struct {
+	Account      string `json:"a"`
+	GrantID      string `json:"g"`
+	GranteeType  string `json:"t"`
+	Grantee      string `json:"i"`
+	Permission   string `json:"p"`
+	Target       string `json:"s"`
+	Object       bool   `json:"o,omitempty"`
+	AuditContext string `json:"c,omitempty"`
+	Requester    string `json:"r"`
+}
+
+type identity struct {
+	User        string `json:"u"`
+	StoreID     string `json:"s"`
+	StoreARN    string `json:"sa"`
+	Instance    string `json:"i"`
+	Application string `json:"a"`
+	Credential  string `json:"c"`
+}
+
+func toIdentity(p *caller.Identity) *identity {
+	if p == nil {
+		return nil
+	}
+	return &identity{p.UserID, p.IdentityStoreID, p.IdentityStoreARN, p.InstanceARN, p.ApplicationARN, p.CredentialID}
+}
+
+func (i *identity) caller() *caller.Identity {
+	if i == nil {
+		return nil
+	}
+	return &caller.Identity{UserID: i.User, IdentityStoreID: i.StoreID, IdentityStoreARN: i.StoreARN, InstanceARN: i.Instance, ApplicationARN: i.Application, CredentialID: i.Credential}
+}
+
+// Issue makes the credentials of a session: of the role or user in c, which must have a Session with its Expires.
+func (r *Ring) Issue(c *caller.Caller) (Credentials, error) {
+	s := c.Session
+	cl := claims{
+		Type: c.Type, Account: c.Account, RoleARN: s.RoleARN, RoleID: s.RoleID, RoleName: s.RoleName, Name: s.Name,
+		Issued: s.Issued.Unix(), Expires: s.Expires.Unix(), SourceIdentity: s.SourceIdentity, Tags: s.Tags, Transitive: s.TransitiveTags,
+		Policy: s.Policy, PolicyARNs: s.PolicyARNs, Chained: s.Chained, OnBehalf: toIdentity(c.OnBehalf),
+	}
+	if c.Type == caller.User {
+		cl.UserARN, cl.UserID, cl.UserName = c.ARN, c.UserID, c.UserName
+	}
+	if v := s.Vended; v != nil {
+		cl.Vended = &vended{v.GrantAccount, v.GrantID, v.GranteeType, v.Grantee, v.Permission, v.Target, v.Object, v.AuditContext, v.RequesterARN}
+	}
+	text, err := json.Marshal(cl)
+	if err != nil {
+		return Credentials{}, fmt.Errorf("encode session: %w", err)
+	}
+	id := newAccessKeyID(c.Account)
+	token, key, err := r.seal(id, text)
+	if err != nil {
+		return Credentials{}, fmt.Errorf("seal session: %w", err)
+	}
+	if len(token) > maxToken {
+		return Credentials{}, ErrTokenTooLarge
+	}
+	return Credentials{AccessKeyID: id, SecretAccessKey: key.secretFor(id, token), SessionToken: token, Expires: s.Expires}, nil
+}
+
+// Open returns the secret of temporary credentials and whom they speak for. The caller is shared: do not change it.
+// ErrInvalidToken and ErrExpiredToken say what is wrong with a token.
+func (r *Ring) Open(accessKeyID, token string) (secret string, c *caller.Caller, err error) {
+	if len(token) > maxToken {
+		return "", nil, ErrInvalidToken
+	}
+	text, key, err := r.open(accessKeyID, token)
+	if err != nil {
+		return "", nil, ErrInvalidToken
+	}
+	var cl claims
+	if err := json.Unmarshal(text, &cl); err != nil {
+		return "", nil, fmt.Errorf("decode session: %w", err)
+	}
+	if r.now().Unix() >= cl.Expires {
+		return "", nil, ErrExpiredToken
+	}
+	return key.secretFor(accessKeyID, token), cl.caller(accessKeyID), nil
+}
+
+func (cl *claims) caller(accessKeyID string) *caller.Caller {
+	s := &caller.Session{
+		RoleARN: cl.RoleARN, RoleID: cl.RoleID, RoleName: cl.RoleName, Name: cl.Name,
+		Issued: time.Unix(cl.Issued, 0).UTC(), Expires: time.Unix(cl.Expires, 0).UTC(),
+		SourceIdentity: cl.SourceIdentity, Tags: cl.Tags, TransitiveTags: cl.Transitive,
+		Policy: cl.Policy, PolicyARNs: cl.PolicyARNs, Chained: cl.Chained,
+	}
+	if v := cl.Vended; v != nil {
+		s.Vended = &caller.Vended{
+			GrantAccount: v.Account, GrantID: v.GrantID, GranteeType: v.GranteeType, Grantee: v.Grantee, Permission: v.Permission,
+			Target: v.Target, Object: v.Object, AuditContext: v.AuditContext, RequesterARN: v.Requester,
+		}
+	}
+	c := &caller.Caller{Type: cl.Type, Account: cl.Account, AccessKeyID: accessKeyID, Session: s, OnBehalf: cl.OnBehalf.caller()}
+	if cl.Type == caller.User {
+		c.ARN, c.PrincipalARN, c.UserID, c.UserName = cl.UserARN, cl.UserARN, cl.UserID, cl.UserName
+		return c
+	}
+	c.ARN = arn.AssumedRole(cl.Account, cl.RoleName, cl.Name)
+	c.PrincipalARN = cl.RoleARN
+	c.UserID = cl.RoleID + ":" + cl.Name
+	return c
+}
+
+// Cache keeps opened sessions, which never change, so that a busy client costs one opening. It forgets everything when it
+// is full. Expiry is checked on every use.
+type Cache struct {
+	ring *Ring
+	mu   sync.RWMutex
+	open map[string]opened
+}
+
+type opened struct {
+	secret string
+	caller *caller.Caller
+}
+
+const cacheSize = 16 << 10
+
+// NewCache returns a cache in front of the ring.
+func NewCache(r *Ring) *Cache { return &Cache{ring: r, open: map[string]opened{}} }
+
+// Open is Ring.Open.
+func (c *Cache) Open(accessKeyID, token string) (string, *caller.Caller, error) {
+	key := accessKeyID + token
+	c.mu.RLock()
+	o, ok := c.open[key]
+	c.mu.RUnlock()
+	if ok {
+		if !c.ring.now().Before(o.caller.Session.Expires) {
+			return "", nil, ErrExpiredToken
+		}
+		return o.secret, o.caller, nil
+	}
+	secret, who, err := c.ring.Open(accessKeyID, token)
+	if err != nil {
+		return "", nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.open) >= cacheSize {
+		clear(c.open)
+	}
+	c.open[key] = opened{secret, who}
+	return secret, who, nil
+}
+
+const contextPlace = "identity-context"
+
+// maxContext is the longest ContextAssertion that AssumeRole takes.
+const maxContext = 2048
+
+type contextClaims struct {
+	identity
+	Expires int64 `json:"e"`
+}
+
+// SealContext makes the identity context that an application hands to AssumeRole. It says who signed in, never what they
+// may do, and is valid until expires.
+func (r *Ring) SealContext(p *caller.Identity, expires time.Time) (string, error) {
+	text, err := json.Marshal(contextClaims{*toIdentity(p), expires.Unix()})
+	if err != nil {
+		return "", fmt.Errorf("encode identity context: %w", err)
+	}
+	token, _, err := r.seal(contextPlace, text)
+	if err != nil {
+		return "", fmt.Errorf("seal identity context: %w", err)
+	}
+	if len(token) > maxContext {
+		return "", ErrTokenTooLarge
+	}
+	return token, nil
+}
+
+// OpenContext is the inverse of SealContext.
+func (r *Ring) OpenContext(token string) (*caller.Identity, error) {
+	text, _, err := r.open(contextPlace, token)
+	if err != nil {
+		return nil, ErrInvalidToken
+	}
+	var c contextClaims
+	if err := json.Unmarshal(text, &c); err != nil {
+		return nil, fmt.Errorf("decode identity context: %w", err)
+	}
+	if r.now().Unix() >= c.Expires {
+		return nil, ErrExpiredToken
+	}
+	return c.caller(), nil
+}

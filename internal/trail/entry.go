@@ -1,0 +1,202 @@
+package trail
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/lakegate/lakegate/internal/caller"
+)
+
+// Entry gathers what is known of one request while it is served. It is carried in the context: rooms add to it as they
+// learn the person, the grant, the reason. When the request ends it becomes one record for each account that has a part
+// in it. It is safe for concurrent use. The methods of a nil Entry do nothing, so that a room need not ask whether it is
+// being recorded.
+type Entry struct {
+	mu sync.Mutex
+
+	source, name string
+	readOnly     bool
+	data         bool
+
+	caller     *caller.Caller
+	parameters map[string]any
+	response   map[string]any
+	resources  []Resource
+	extra      map[string]any
+	accounts   []string
+	steps      []Step
+}
+
+// Resource is a thing that a request touched.
+type Resource struct {
+	Type    string `json:"type"`
+	ARN     string `json:"ARN"`
+	Account string `json:"accountId,omitempty"`
+}
+
+// Outcome of a step.
+type Outcome string
+
+// The outcomes.
+const (
+	Pass Outcome = "pass"
+	Fail Outcome = "fail"
+	Info Outcome = "info"
+)
+
+// Step is one question that was answered on the way to a decision, for whoever asks why. Its detail never holds a secret,
+// a token or an assertion.
+type Step struct {
+	Step    string  `json:"step"`
+	Outcome Outcome `json:"outcome"`
+	Detail  string  `json:"detail,omitempty"`
+}
+
+// Operation names what is called: the event source, such as "sso.amazonaws.com", the API name, and whether it only reads.
+// Data marks a request for objects, which is recorded in the log but not by LookupEvents.
+type Operation struct {
+	Source, Name   string
+	ReadOnly, Data bool
+}
+
+type entryKey struct{}
+
+// Begin returns a context that carries a fresh entry for the operation.
+func Begin(ctx context.Context, op Operation) (context.Context, *Entry) {
+	e := &Entry{source: op.Source, name: op.Name, readOnly: op.ReadOnly, data: op.Data}
+	return context.WithValue(ctx, entryKey{}, e), e
+}
+
+// From returns the entry of the request, or nil.
+func From(ctx context.Context) *Entry {
+	e, _ := ctx.Value(entryKey{}).(*Entry)
+	return e
+}
+
+// maxSteps and the other bounds keep a record of a hostile request small.
+const (
+	maxSteps     = 200
+	maxResources = 100
+	maxDetail    = 1024
+)
+
+// Caller sets who made the request.
+func (e *Entry) Caller(c *caller.Caller) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.caller = c
+}
+
+// Parameters sets what was asked, with secrets already hidden.
+func (e *Entry) Parameters(p map[string]any) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.parameters = p
+}
+
+// Response sets what was answered, with secrets already hidden; reads leave it out.
+func (e *Entry) Response(p map[string]any) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.response = p
+}
+
+// Resource adds a thing that the request touched. Its account gets a copy of the record.
+func (e *Entry) Resource(kind, arn, account string) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r := Resource{Type: kind, ARN: clip(arn, maxDetail), Account: account}
+	if len(e.resources) < maxResources && !slices.Contains(e.resources, r) {
+		e.resources = append(e.resources, r)
+	}
+	e.concern(account)
+}
+
+// Concerns gives a further account a copy of the record.
+func (e *Entry) Concerns(account string) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.concern(account)
+}
+
+func (e *Entry) concern(account string) {
+	if account != "" && !slices.Contains(e.accounts, account) {
+		e.accounts = append(e.accounts, account)
+	}
+}
+
+// The keys of additionalEventData that rooms set.
+const (
+	KeyPersonName     = "personUserName"
+	KeyPersonID       = "identitystore:UserId"
+	KeyIdentityStore  = "identitystore:IdentityStoreArn"
+	KeyCredentialID   = "identitycenter:CredentialId"
+	KeyApplication    = "applicationArn"
+	KeyGrantID        = "accessGrantId"
+	KeyGrantAccount   = "accessGrantsAccountId"
+	KeyMatchedScope   = "matchedGrantScope"
+	KeyDecision       = "decision"
+	KeyReason         = "reason"
+	KeyRevision       = "revision"
+	KeyVendedKey      = "vendedAccessKeyId"
+	KeyAuditContext   = "auditContext"
+	KeyBytesIn        = "bytesTransferredIn"
+	KeyBytesOut       = "bytesTransferredOut"
+	KeyAuthentication = "AuthenticationMethod"
+	KeySignature      = "SignatureVersion"
+	KeyObjects        = "objects"
+)
+
+// Add sets a member of additionalEventData.
+func (e *Entry) Add(key string, value any) {
+	if e == nil {
+		return
+	}
+	if s, ok := value.(string); ok {
+		if s == "" {
+			return
+		}
+		value = clip(s, 2*maxDetail)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.extra == nil {
+		e.extra = map[string]any{}
+	}
+	e.extra[key] = value
+}
+
+// Step adds an answered question. The steps of a refused request are what the operation Why tells.
+func (e *Entry) Step(step string, outcome Outcome, detail string) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.steps) < maxSteps {
+		e.steps = append(e.steps, Step{Step: step, Outcome: outcome, Detail: clip(detail, maxDetail)})
+	}
+}
+
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:n] + "…"
+}
