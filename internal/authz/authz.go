@@ -13,7 +13,9 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,48 +87,78 @@ func (d *Denied) Unwrap() error { return d.err }
 
 // Authorize asks whether the caller may, notes the answer in the ledger and the trail, and returns nil or a *Denied.
 func (a *Authorizer) Authorize(ctx context.Context, r Request) error {
-	d := a.Decide(ctx, r)
+	q, p, gone := a.question(ctx, r)
 	noted(ctx)
+	d := policy.Decision{}
+	if gone == nil {
+		d = policy.Evaluate(q, p)
+	} else {
+		d.Reason = "because " + gone.Error()
+	}
 	e := trail.From(ctx)
 	if a.Revision != nil {
 		e.Add(trail.KeyRevision, a.Revision())
 	}
 	if d.Allowed {
-		e.Step("authorize "+r.Action, trail.Pass, d.Policy)
+		e.Step("authorize "+r.Action, trail.Pass, d.Reason)
 		return nil
 	}
-	who := callerOf(ctx, r)
-	message := fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s", who.ARN, r.Action, r.Resource)
-	if d.Reason != "" {
-		message += " " + d.Reason
+	if gone == nil {
+		d = policy.Explain(q, p)
 	}
+	message := fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s %s", callerOf(ctx, r).ARN, r.Action, r.Resource, d.Reason)
 	e.Step("authorize "+r.Action, trail.Fail, message)
 	for _, s := range d.Steps {
-		e.Step(s.Layer, trail.Info, s.String())
+		e.Step(string(s.Layer), trail.Info, describe(s))
 	}
 	return &Denied{Request: r, Decision: d, err: wire.AccessDenied(message)}
 }
 
 // Decide answers without noting anything: for questions on the way to another one.
 func (a *Authorizer) Decide(ctx context.Context, r Request) policy.Decision {
+	q, p, gone := a.question(ctx, r)
+	if gone != nil {
+		return policy.Decision{Reason: "because " + gone.Error()}
+	}
+	return policy.Evaluate(q, p)
+}
+
+// describe tells a layer's part in a decision.
+func describe(s policy.Step) string {
+	text := string(s.Outcome)
+	if s.Policy != "" {
+		text += " by " + s.Policy + " " + s.Statement
+	}
+	for _, m := range s.Misses {
+		text += fmt.Sprintf("; %s %s (%s) does not apply: %s differs", m.Policy, m.Statement, m.Effect, m.Element)
+	}
+	return text
+}
+
+func (a *Authorizer) question(ctx context.Context, r Request) (*policy.Request, *policy.Policies, error) {
 	c := callerOf(ctx, r)
 	p, err := a.policiesOf(ctx, c)
 	if err != nil {
-		return policy.Decision{Reason: "because " + err.Error()}
+		return nil, nil, err
 	}
 	p.Resource, p.ResourceMustAllow = r.ResourcePolicy, r.MustAllow
+	if r.MustAllow && r.ResourcePolicy == nil {
+		return nil, nil, errNoResourcePolicy
+	}
 	account := r.Account
 	if account == "" {
 		account = c.Account
 	}
-	return policy.Evaluate(&policy.Request{
+	return &policy.Request{
 		Principal:       Principal(c),
 		Action:          r.Action,
 		Resource:        r.Resource,
 		ResourceAccount: account,
 		Context:         a.values(ctx, c, account, r.Context),
-	}, &p)
+	}, &p, nil
 }
+
+var errNoResourcePolicy = errors.New("no resource-based policy allows it")
 
 func callerOf(ctx context.Context, r Request) *caller.Caller {
 	if r.As != nil {
@@ -148,7 +180,7 @@ func (a *Authorizer) policiesOf(ctx context.Context, c *caller.Caller) (policy.P
 		return policy.Policies{}, err
 	}
 	if limit != nil {
-		p.Session = append(p.Session, limit)
+		p.Session = append(slices.Clone(p.Session), limit)
 	}
 	return p, nil
 }
@@ -156,17 +188,12 @@ func (a *Authorizer) policiesOf(ctx context.Context, c *caller.Caller) (policy.P
 // Principal turns a caller into the principal that policies name.
 func Principal(c *caller.Caller) policy.Principal {
 	p := policy.Principal{ARN: c.ARN, RoleARN: c.PrincipalARN, Account: c.Account, Service: c.ServiceName}
+	p.UniqueID, _, _ = strings.Cut(c.UserID, ":")
 	switch c.Type {
-	case caller.Root:
-		p.Type = policy.PrincipalRoot
-	case caller.User:
-		p.Type = policy.PrincipalUser
-	case caller.AssumedRole:
-		p.Type = policy.PrincipalAssumedRole
-	case caller.Service:
-		p.Type = policy.PrincipalService
+	case caller.Root, caller.User, caller.AssumedRole, caller.Service:
+		p.Type = policy.PrincipalType(c.Type)
 	default:
-		p.Type = policy.PrincipalAnonymous
+		p.Type = policy.Anonymous
 	}
 	return p
 }
