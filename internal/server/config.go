@@ -1,0 +1,171 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/lakegate/lakegate/internal/arn"
+)
+
+// Config is the configuration of a server. Its zero value, after Defaults, is a working server on loopback. The fields
+// with a yaml name may stand in the configuration file; flags win over the file.
+type Config struct {
+	// Dir holds everything that the server keeps: the SQLite database, the master key, the credentials of the
+	// administrators, the objects of the embedded storage and the audit log. It is created, readable by its owner alone.
+	Dir string `yaml:"-"`
+	// API and Web are the addresses of the two doors, host:port. Port 0 takes a free one; addresses.json in Dir tells it.
+	API string `yaml:"api"`
+	Web string `yaml:"web"`
+	// Database is postgres://…, or a path of a SQLite file; empty is lakegate.db in Dir.
+	Database string `yaml:"database"`
+	// ManagementAccount is the id of the organization's management account, used at the first start; empty makes one up.
+	ManagementAccount string `yaml:"management_account"`
+
+	// Region is the one Region of the server. A signature for another is refused.
+	Region string `yaml:"region"`
+	// BaseNames are the host names of the API door. A label of twelve digits before one is an account, any other label is
+	// a bucket; any other host name means path style.
+	BaseNames []string `yaml:"base_names"`
+	// WebURL is how browsers and applications reach the web door, without a slash at the end. It is the beginning of the
+	// identity center's issuer, so it cannot change once tokens are verified against it. Empty is http:// and the address.
+	WebURL string `yaml:"web_url"`
+	// TrustedProxies are the networks whose X-Forwarded-For is believed for aws:SourceIp; by default none.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+
+	// Compat is "extended" (default) or "strict": where Lakegate goes beyond AWS, strict does what AWS does. See
+	// docs/divergences.md for what it changes.
+	Compat string `yaml:"compat"`
+	// Development accepts trusted token issuers by plain http on loopback and lets the development identity provider run.
+	Development bool `yaml:"development"`
+
+	Issuers struct {
+		// AllowPrivate lets trusted token issuers have private addresses (RFC 1918, link-local, loopback).
+		AllowPrivate bool `yaml:"allow_private"`
+	} `yaml:"issuers"`
+
+	Tokens struct {
+		// Algorithm signs identity tokens: "ES256" (default) or "RS256"; strict compatibility means RS256.
+		Algorithm string `yaml:"algorithm"`
+	} `yaml:"tokens"`
+
+	Audit struct {
+		// Required refuses requests with 503 when their record cannot be written.
+		Required bool `yaml:"required"`
+		// RetentionDays is how long LookupEvents and Why remember; default 90.
+		RetentionDays int `yaml:"retention_days"`
+	} `yaml:"audit"`
+
+	Limits struct {
+		// Requests bounds how many requests are served at once; default 1024.
+		Requests int `yaml:"requests"`
+		// ShutdownSeconds is how long requests may finish after a stop was asked for; default 15.
+		ShutdownSeconds int `yaml:"shutdown_seconds"`
+	} `yaml:"limits"`
+}
+
+// The values of Compat.
+const (
+	Extended = "extended"
+	Strict   = "strict"
+)
+
+// ReadConfig reads a configuration file over the values that c has. Unknown names are errors that show their line.
+func ReadConfig(path string, c *Config) error {
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return fmt.Errorf("read configuration: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	if err := yaml.NewDecoder(f, yaml.Strict()).Decode(c); err != nil {
+		return fmt.Errorf("read configuration %s: %s", path, yaml.FormatError(err, false, true))
+	}
+	return nil
+}
+
+var regionPattern = regexp.MustCompile(`^[a-z]{2,}(-[a-z0-9]+)+$`)
+
+// Complete fills in defaults and checks the values. Its errors say what to change.
+func (c *Config) Complete() error {
+	if c.Dir == "" {
+		return errors.New("no directory: give --dir")
+	}
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return fmt.Errorf("find directory %s: %w", c.Dir, err)
+	}
+	c.Dir = dir
+	orElse(&c.API, "127.0.0.1:9420")
+	orElse(&c.Web, "127.0.0.1:9421")
+	orElse(&c.Database, filepath.Join(c.Dir, "lakegate.db"))
+	orElse(&c.Region, "us-east-1")
+	orElse(&c.Compat, Extended)
+	orElse(&c.Audit.RetentionDays, 90)
+	orElse(&c.Limits.Requests, 1024)
+	orElse(&c.Limits.ShutdownSeconds, 15)
+	if len(c.BaseNames) == 0 {
+		c.BaseNames = []string{"localhost", "127.0.0.1", "[::1]", "lakegate.internal"}
+	}
+	if c.Tokens.Algorithm == "" {
+		c.Tokens.Algorithm = "ES256"
+		if c.Compat == Strict {
+			c.Tokens.Algorithm = "RS256"
+		}
+	}
+	return c.check()
+}
+
+func (c *Config) check() error {
+	for name, addr := range map[string]string{"api": c.API, "web": c.Web} {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return fmt.Errorf("%s address %q: want host:port", name, addr)
+		}
+	}
+	if !slices.Contains([]string{Extended, Strict}, c.Compat) {
+		return fmt.Errorf("compat %q: want %q or %q", c.Compat, Extended, Strict)
+	}
+	if !slices.Contains([]string{"ES256", "RS256"}, c.Tokens.Algorithm) {
+		return fmt.Errorf("tokens.algorithm %q: want ES256 or RS256", c.Tokens.Algorithm)
+	}
+	if c.Compat == Strict && c.Tokens.Algorithm != "RS256" {
+		return errors.New("tokens.algorithm: strict compatibility signs with RS256 only")
+	}
+	if !regionPattern.MatchString(c.Region) {
+		return fmt.Errorf("region %q: want a name such as us-east-1", c.Region)
+	}
+	if c.ManagementAccount != "" && !arn.IsAccountID(c.ManagementAccount) {
+		return fmt.Errorf("management account %q: want twelve digits", c.ManagementAccount)
+	}
+	if c.WebURL != "" {
+		u, err := url.Parse(c.WebURL)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || (u.Path != "" && u.Path[len(u.Path)-1] == '/') {
+			return fmt.Errorf("web_url %q: want http(s)://host[:port][/path] without a slash at the end", c.WebURL)
+		}
+	}
+	for _, p := range c.TrustedProxies {
+		if _, err := netip.ParsePrefix(p); err != nil {
+			return fmt.Errorf("trusted_proxies %q: want a network such as 10.0.0.0/8", p)
+		}
+	}
+	return nil
+}
+
+func (c *Config) shutdownTime() time.Duration {
+	return time.Duration(c.Limits.ShutdownSeconds) * time.Second
+}
+
+func orElse[T comparable](v *T, otherwise T) {
+	var zero T
+	if *v == zero {
+		*v = otherwise
+	}
+}
