@@ -40,6 +40,11 @@ type Limits interface {
 	LimitsOf(ctx context.Context, c *caller.Caller) ([]policy.Named, error)
 }
 
+// Tags finds the tags of a principal as they are now: those of the user, or of the session's role.
+type Tags interface {
+	TagsOf(ctx context.Context, c *caller.Caller) map[string]string
+}
+
 // Organizations answers which organization an account is in; "" for none.
 type Organizations interface {
 	OrganizationOf(ctx context.Context, account string) string
@@ -50,6 +55,8 @@ type Authorizer struct {
 	Policies Policies
 	// Limits may be nil.
 	Limits Limits
+	// Tags may be nil.
+	Tags Tags
 	// Organizations may be nil.
 	Organizations Organizations
 	// Revision is the number of the last change that decisions see.
@@ -248,6 +255,12 @@ func (a *Authorizer) values(ctx context.Context, c *caller.Caller, resourceAccou
 	}
 	set("aws:principaltype", principalType)
 	set("aws:userid", c.UserID)
+	if a.Tags != nil {
+		for k, t := range a.Tags.TagsOf(ctx, c) {
+			set("aws:principaltag/"+strings.ToLower(k), t)
+		}
+	}
+	// Session tags stand over tags of the role with the same key.
 	if s := c.Session; s != nil {
 		set("aws:tokenissuetime", s.Issued.UTC().Format(time.RFC3339))
 		set("aws:sourceidentity", s.SourceIdentity)

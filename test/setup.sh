@@ -1,0 +1,23 @@
+#!/bin/sh
+# Install what the tests need: a PostgreSQL server, Chromium, and a C compiler for the race detector. On Debian or Ubuntu
+# as root it installs them; elsewhere it says what is missing. The AWS CLI, boto3 and Terraform are used when they are
+# there; the tests that want them say so when they are not (and fail when CI=true).
+set -eu
+
+missing=""
+ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null 2>&1 || missing="$missing postgresql"
+command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || missing="$missing chromium"
+command -v gcc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
+
+[ -n "$missing" ] || exit 0
+if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+	echo "installing:$missing"
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -qq
+	# shellcheck disable=SC2086 # a list of packages
+	apt-get install -y -qq --no-install-recommends $missing >/dev/null
+	exit 0
+fi
+echo "The tests need these Debian packages or their like:$missing"
+echo "Install them and run make test again."
+[ "${CI:-}" != true ] || exit 1
