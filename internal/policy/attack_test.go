@@ -66,6 +66,12 @@ func TestAllowWithUnresolvedVariable(t *testing.T) {
 			t.Errorf("%s allows", allow)
 		}
 	}
+	// A default is for an absent key; it does not excuse one with several values.
+	r := userRequest()
+	r.Context.Set("aws:PrincipalTag/tenant", "red", "blue")
+	if d := decide(t, r, `{'Effect': 'Allow', 'Action': '*', 'NotResource': 'arn:aws:s3:::data/${aws:PrincipalTag/tenant, \u0027red\u0027}/*'}`); d.Allowed {
+		t.Error("a key with several values spares nothing")
+	}
 }
 
 func TestCaseAndLookalikes(t *testing.T) {

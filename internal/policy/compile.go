@@ -18,7 +18,7 @@ type rule struct {
 	principals *principals // nil in identity and session policies
 	exempts    *principals // NotPrincipal
 	conditions []condition
-	variables  []piece // those without a default, which the request must resolve
+	variables  []piece // all of which a request must resolve; a default does not help a key with several values
 }
 
 // choice is an element or its Not twin. Without entries it matches everything.
@@ -130,8 +130,8 @@ func (d *Document) compileResources(place string, resources []string, r *rule) (
 	return out, nil
 }
 
-// template cuts a text that may hold variables, and notes for the rule those that the request must resolve. Before
-// Version 2012-10-17 a dollar sign is a dollar sign.
+// template cuts a text that may hold variables, and notes them for the rule. Before Version 2012-10-17 a dollar sign is
+// a dollar sign.
 func (d *Document) template(place, text string, wildcards bool, r *rule) ([]piece, error) {
 	if !d.variables {
 		if wildcards {
@@ -144,7 +144,7 @@ func (d *Document) template(place, text string, wildcards bool, r *rule) ([]piec
 		return nil, bad(place, "%q: %s", text, problem)
 	}
 	for _, p := range ps {
-		if p.kind == variable && !p.hasDefault && !slices.Contains(r.variables, p) {
+		if p.kind == variable && !slices.Contains(r.variables, p) {
 			r.variables = append(r.variables, p)
 		}
 	}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -26,6 +27,7 @@ func TestOperators(t *testing.T) {
 		{"StringEquals", `true`, []string{"true"}, []string{"TRUE"}},
 		{"StringNotEquals", `['red', 'blue']`, []string{"green", "Red", ""}, []string{"red", "blue"}},
 		{"StringEqualsIgnoreCase", `['red', 'ÉTÉ']`, []string{"RED", "red", "été"}, []string{"re", "ete", "redd"}},
+		{"StringEqualsIgnoreCase", `'\ufffd'`, []string{"\ufffd"}, []string{"\xff", "\xc3"}},
 		{"StringNotEqualsIgnoreCase", `'red'`, []string{"blue"}, []string{"rEd"}},
 		{"StringLike", `['home/*', '?', '']`, []string{"home/", "home/a/b", "x", ""}, []string{"home", "Home/a", "xy"}},
 		{"StringNotLike", `['home/*', 'x']`, []string{"home", "y"}, []string{"home/a", "x"}},
@@ -137,6 +139,19 @@ func TestMissingKeysAndSets(t *testing.T) {
 	}
 	if applies(t, `'Null': {'a:k': true}`, Values{"a:k": {""}}) || !applies(t, `'Null': {'a:k': false}`, Values{"a:k": {""}}) {
 		t.Error("a key whose value is empty counts as absent")
+	}
+}
+
+func TestValuesIgnoreTheCaseOfKeys(t *testing.T) {
+	v := Values{}
+	v.Set("aws:SourceIp", "10.0.0.1")
+	v.Add("AWS:TagKeys", "a")
+	v.Add("aws:tagkeys", "b", "c")
+	if len(v) != 2 || !slices.Equal(v.Get("aws:TAGKEYS"), []string{"a", "b", "c"}) || !slices.Equal(v.Get("aws:sourceIP"), []string{"10.0.0.1"}) {
+		t.Errorf("values are %v", v)
+	}
+	if v.Set("AWS:SOURCEIP"); len(v) != 1 || v.Get("aws:SourceIp") != nil {
+		t.Errorf("a key without values stays: %v", v)
 	}
 }
 

@@ -89,6 +89,7 @@ func TestOrderOfEvaluation(t *testing.T) {
 		{"resource names the session: not past service control", role, in{resource: to(session), control: allowPut}, byControl},
 		{"resource names the role", role, in{resource: to(theRole)}, allowed},
 		{"resource names the role by id", role, in{resource: to(`{'AWS': 'AROAEXAMPLEROLE000000'}`)}, allowed},
+		{"resource names the role by id: session stays", role, in{resource: to(`{'AWS': 'AROAEXAMPLEROLE000000'}`), session: allowPut}, bySession},
 		{"resource names the role: boundary stays", role, in{resource: to(theRole), boundary: allowPut}, byBoundary},
 		{"resource names the role: session stays", role, in{resource: to(theRole), session: allowPut}, bySession},
 		{"resource names everyone: session stays", role, in{resource: to(everyone), session: allowPut}, bySession},

@@ -167,6 +167,9 @@ func TestParseRefuses(t *testing.T) {
 			if !ok {
 				t.Fatalf("accepted, or another error: %v", err)
 			}
+			if tt.place != "" && !strings.HasPrefix(err.Error(), tt.place+": ") {
+				t.Errorf("%q does not begin with the place", err)
+			}
 			if refusal.Place != tt.place || !strings.Contains(refusal.Problem, tt.says) {
 				t.Errorf("refused with %q\nwant place %q and %q", err, tt.place, tt.says)
 			}

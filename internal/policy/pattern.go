@@ -12,8 +12,8 @@ type Wildcard struct{ p pattern }
 // NewWildcard compiles a pattern. Every text is one.
 func NewWildcard(text string) Wildcard { return Wildcard{newPattern(split(text))} }
 
-// Match reports whether the whole text matches. Its time is linear but for what lies between two stars and holds a
-// question mark, which costs at most its own length times the text's.
+// Match reports whether the whole text matches. Its time is linear, save that a part between two stars that mixes
+// letters and question marks costs at most its own length times the text's.
 func (w Wildcard) Match(text string) bool { return w.p.match(text, nil, false) }
 
 // Escape makes text stand for itself inside a Resource or a condition value of a policy with Version 2012-10-17. Whoever
@@ -67,11 +67,17 @@ func appendLiteral(ps []piece, text string) []piece {
 	return append(ps, piece{kind: literal, text: text})
 }
 
+// appendWildcard keeps a run of wildcards in its cheapest order: "*?*" is "?*", after which nothing has to be tried at
+// every place.
 func appendWildcard(ps []piece, c byte) []piece {
-	if c == '?' {
+	n := len(ps)
+	afterStar := n > 0 && ps[n-1].kind == many
+	switch {
+	case c == '?' && afterStar:
+		return append(ps[:n-1], piece{kind: one}, piece{kind: many})
+	case c == '?':
 		return append(ps, piece{kind: one})
-	}
-	if n := len(ps); n > 0 && ps[n-1].kind == many {
+	case afterStar:
 		return ps
 	}
 	return append(ps, piece{kind: many})

@@ -27,6 +27,7 @@ func TestWildcard(t *testing.T) {
 		{"**a**", []string{"a", "xax"}, []string{"", "x"}},
 		{"*ab?d*ef", []string{"abcdef", "ababcdxefef"}, []string{"abdef", "abcdefg"}},
 		{"*?ab", []string{"日ab", "xxab"}, []string{"ab"}},
+		{"?*?*?b", []string{"xyzb", "xyz/ab"}, []string{"xyb", "xyzbc"}},
 		{"*aab", []string{"aaab", "aabaab"}, []string{"aaba"}},
 	}
 	for _, tt := range tests {
@@ -91,6 +92,7 @@ func TestWildcardResistsBacktracking(t *testing.T) {
 		{"long literal after a star", "*" + a[:5_000] + "b*", a},
 		{"long literal at the end", "*" + a[:5_000] + "b", a},
 		{"question marks after a star", "*" + strings.Repeat("?", 5_000) + "b", a},
+		{"question marks between letters", "*" + strings.Repeat("a?", 512) + "b", a[:2048]},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
