@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/store"
 )
 
 // Entry gathers what is known of one request while it is served. It is carried in the context: rooms add to it as they
@@ -13,7 +14,14 @@ import (
 // in it. It is safe for concurrent use. The methods of a nil Entry do nothing, so that a room need not ask whether it is
 // being recorded.
 type Entry struct {
-	mu sync.Mutex
+	trail *Trail
+	mu    sync.Mutex
+
+	// ids are the event ids of the copies, by account, and shared what they have in common: both stay the same from the
+	// outbox to the log. committed says that a change was recorded.
+	ids       map[string]string
+	shared    string
+	committed bool
 
 	source, name string
 	readOnly     bool
@@ -62,10 +70,11 @@ type Operation struct {
 
 type entryKey struct{}
 
-// Begin returns a context that carries a fresh entry for the operation.
-func Begin(ctx context.Context, op Operation) (context.Context, *Entry) {
-	e := &Entry{source: op.Source, name: op.Name, readOnly: op.ReadOnly, data: op.Data}
-	return context.WithValue(ctx, entryKey{}, e), e
+// Begin returns a context that carries a fresh entry for the operation. Changes made in that context commit together
+// with the entry's record.
+func (t *Trail) Begin(ctx context.Context, op Operation) (context.Context, *Entry) {
+	e := &Entry{trail: t, source: op.Source, name: op.Name, readOnly: op.ReadOnly, data: op.Data}
+	return store.WithRecorder(context.WithValue(ctx, entryKey{}, e), e), e
 }
 
 // From returns the entry of the request, or nil.
@@ -192,11 +201,4 @@ func (e *Entry) Step(step string, outcome Outcome, detail string) {
 	if len(e.steps) < maxSteps {
 		e.steps = append(e.steps, Step{Step: step, Outcome: outcome, Detail: clip(detail, maxDetail)})
 	}
-}
-
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return s[:n] + "…"
 }
