@@ -1,6 +1,7 @@
 package devidp
 
 import (
+	"errors"
 	"fmt"
 	"net/mail"
 	"slices"
@@ -207,8 +208,8 @@ func (d *Directory) completeUsers(tenant uuid.UUID) error {
 			return faultAt(at+".userName", "%q is there twice", u.UserName)
 		}
 		names[fold(u.UserName)] = true
-		if err := checkPassword(u); err != nil {
-			return faultAt(at+".password", "%w", err)
+		if field, err := checkPassword(u); err != nil {
+			return faultAt(at+"."+field, "%w", err)
 		}
 	}
 	return nil
@@ -311,7 +312,7 @@ func checkOID(oid string, seen map[string]bool) error {
 func checkText(s string) error {
 	switch {
 	case s == "":
-		return fmt.Errorf("is required")
+		return errors.New("is required")
 	case len(s) > maxText:
 		return fmt.Errorf("is longer than %d bytes", maxText)
 	case strings.TrimSpace(s) != s || strings.ContainsFunc(s, unicode.IsControl):
@@ -320,17 +321,17 @@ func checkText(s string) error {
 	return nil
 }
 
-func checkPassword(u *User) error {
+func checkPassword(u *User) (field string, err error) {
 	switch {
 	case u.PasswordHash != "" && u.Password != "":
-		return fmt.Errorf("stands beside a passwordHash")
+		return "password", errors.New("stands beside a passwordHash")
 	case u.PasswordHash != "":
 		_, err := parseHash(u.PasswordHash)
-		return err
+		return "passwordHash", err
 	case u.Password != "" && u.Password != generate && (len(u.Password) < 8 || len(u.Password) > maxText):
-		return fmt.Errorf(`must have 8 to %d bytes, or be "generate"`, maxText)
+		return "password", fmt.Errorf(`must have 8 to %d bytes, or be "generate"`, maxText)
 	}
-	return nil
+	return "", nil
 }
 
 // fold is the form in which names are compared: letter case does not tell two people apart.

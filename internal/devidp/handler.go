@@ -6,7 +6,9 @@ import (
 )
 
 // Handler serves the provider: the protocol and the pages below the issuer's path, the development endpoints below /dev.
-func (p *Provider) Handler() http.Handler {
+func (p *Provider) Handler() http.Handler { return p.handler }
+
+func (p *Provider) routes() http.Handler {
 	mux, base := http.NewServeMux(), p.issuer.Path
 	proto := http.StripPrefix(base, protocol{Provider: p}.handler())
 	for _, route := range []string{

@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"strings"
 
 	"golang.org/x/crypto/argon2"
@@ -37,14 +36,14 @@ func parseHash(s string) (passwordHash, error) {
 	rest, ok := strings.CutPrefix(s, argonPrefix)
 	salt, sum, two := strings.Cut(rest, "$")
 	if !ok || !two {
-		return passwordHash{}, fmt.Errorf("passwordHash must start with %s", argonPrefix)
+		return passwordHash{}, errors.New("must start with " + argonPrefix)
 	}
 	var h passwordHash
 	var err1, err2 error
 	h.salt, err1 = base64.RawStdEncoding.Strict().DecodeString(salt)
 	h.sum, err2 = base64.RawStdEncoding.Strict().DecodeString(sum)
 	if err := errors.Join(err1, err2); err != nil || len(h.salt) != saltLen || len(h.sum) != hashLen {
-		return passwordHash{}, errors.New("passwordHash has a damaged salt or sum")
+		return passwordHash{}, errors.New("has a damaged salt or sum")
 	}
 	return h, nil
 }

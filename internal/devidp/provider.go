@@ -94,6 +94,8 @@ type Provider struct {
 	spent    *shelf[string] // spent code → the refresh grant that came of it
 	access   *shelf[grant]
 
+	handler http.Handler
+
 	push     sync.Mutex // one push at a time
 	target   atomic.Pointer[Target]
 	pause    func(context.Context, time.Duration) error
@@ -150,6 +152,7 @@ func New(c Config) (*Provider, error) {
 	p.spent = newShelf[string](maxPending, p.now)
 	p.access = newShelf[grant](maxPending, p.now)
 	p.guesses = newThrottle(p.now)
+	p.handler = p.routes()
 
 	p.log.LogAttrs(context.Background(), slog.LevelWarn,
 		"this identity provider is for development: anyone who reaches it can sign in as anyone in its directory",

@@ -145,6 +145,8 @@ func (s *sessions) allow(g grant) (token string, err error) {
 }
 
 func (s *sessions) replace(g grant, session string) (token string, err error) {
+	// What answered the authorization request alone, the nonce above all, is not repeated in later tokens.
+	g.Nonce, g.Challenge, g.RedirectURI, g.MaxAge, g.Session = "", "", "", false, ""
 	tail := secret(32)
 	err = s.alter(func(d *sessionData) {
 		d.Refresh[g.Family] = refresh{Digest: digest(tail), Grant: g, Until: s.now().Add(refreshLifetime), Session: session}

@@ -1,0 +1,580 @@
+package devidp
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func isErr(err, target error) bool { return errors.Is(err, target) }
+
+// Each of these is a way to come by tokens with a code that is not good for it.
+func TestCodeIsRefused(t *testing.T) {
+	for name, change := range map[string]func(url.Values){
+		"wrong verifier":       func(f url.Values) { f.Set("code_verifier", strings.Repeat("x", 43)) },
+		"no verifier":          func(f url.Values) { f.Del("code_verifier") },
+		"challenge as it is":   func(f url.Values) { f.Set("code_verifier", challengeOf(verifier)) },
+		"other client":         func(f url.Values) { f.Set("client_id", DataAppID) },
+		"other redirect URI":   func(f url.Values) { f.Set("redirect_uri", "http://127.0.0.1:9998/callback") },
+		"part of the code":     func(f url.Values) { f.Set("code", f.Get("code")[1:]) },
+		"client with a secret": func(f url.Values) { f.Set("client_id", secretApp); f.Set("client_secret", appSecret) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t)
+			code := r.code(newBrowser(t), authorizeQuery(), MateoOID)
+			form := exchangeForm(code)
+			change(form)
+			if got := r.token(form); got.IDToken != "" || got.Error != "invalid_grant" && got.Error != "invalid_request" {
+				t.Errorf("got %+v", got)
+			}
+			if form.Get("code") != code {
+				return
+			}
+			// Whoever tried has spent the code: there is no second guess at the verifier.
+			if got := r.token(exchangeForm(code)); got.Error != "invalid_grant" {
+				t.Errorf("after the attempt, the code still serves: %+v", got)
+			}
+		})
+	}
+}
+
+func TestCodeExpires(t *testing.T) {
+	r := start(t)
+	code := r.code(newBrowser(t), authorizeQuery(), MateoOID)
+	r.clock.advance(codeLifetime)
+	if got := r.token(exchangeForm(code)); got.Error != "invalid_grant" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// A code that comes a second time was stolen, before or after the first. What the first got is revoked.
+func TestReuseOfACodeRevokesItsTokens(t *testing.T) {
+	r := start(t)
+	code := r.code(newBrowser(t), authorizeQuery(), MateoOID)
+	first := r.token(exchangeForm(code))
+	if first.Refresh == "" || r.userinfo(first.AccessToken) != http.StatusOK {
+		t.Fatalf("first use: %+v", first)
+	}
+	if got := r.token(exchangeForm(code)); got.Error != "invalid_grant" || got.IDToken != "" {
+		t.Errorf("second use: %+v", got)
+	}
+	if got := r.token(refreshForm(first.Refresh)); got.Error != "invalid_grant" {
+		t.Errorf("refresh token after the second use: %+v", got)
+	}
+	if got := r.userinfo(first.AccessToken); got != http.StatusUnauthorized {
+		t.Errorf("access token after the second use: %d", got)
+	}
+}
+
+func (r *running) userinfo(token string) int {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, r.url(userinfoPath), nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	return newBrowser(r.t).send(req).status
+}
+
+func TestOneOfManyGetsTokensForACode(t *testing.T) {
+	r := start(t)
+	code := r.code(newBrowser(t), authorizeQuery(), MateoOID)
+	var wg sync.WaitGroup
+	results := make([]tokens, 8)
+	for i := range results {
+		wg.Go(func() { results[i] = r.token(exchangeForm(code)) })
+	}
+	wg.Wait()
+	got := 0
+	for _, res := range results {
+		if res.IDToken != "" {
+			got++
+		}
+	}
+	if got != 1 {
+		t.Errorf("%d of %d got tokens", got, len(results))
+	}
+}
+
+func TestReuseOfARefreshTokenRevokesTheFamily(t *testing.T) {
+	r := start(t)
+	first := r.token(exchangeForm(r.code(newBrowser(t), authorizeQuery(), MateoOID)))
+	second := r.token(refreshForm(first.Refresh))
+	if second.IDToken == "" {
+		t.Fatalf("first use: %+v", second)
+	}
+	if got := r.token(refreshForm(first.Refresh)); got.Error != "invalid_grant" {
+		t.Errorf("second use: %+v", got)
+	}
+	if got := r.token(refreshForm(second.Refresh)); got.Error != "invalid_grant" {
+		t.Errorf("the successor: %+v", got)
+	}
+	if got := r.userinfo(second.AccessToken); got != http.StatusUnauthorized {
+		t.Errorf("the access token: %d", got)
+	}
+}
+
+func TestRefreshTokenIsOfItsClientAndScopes(t *testing.T) {
+	r := start(t)
+	first := r.token(exchangeForm(r.code(newBrowser(t), authorizeQuery(), MateoOID)))
+	other := refreshForm(first.Refresh)
+	other.Set("client_id", DataAppID)
+	if got := r.token(other); got.Error != "invalid_grant" {
+		t.Errorf("at another client: %+v", got)
+	}
+	fewer := refreshForm(first.Refresh)
+	fewer.Set("scope", "openid")
+	second := r.token(fewer)
+	if claims := claimsOf(t, second.IDToken); claims["oid"] != nil {
+		t.Errorf("fewer scopes: %v", claims)
+	}
+	more := refreshForm(second.Refresh)
+	more.Set("scope", "openid admin")
+	if got := r.token(more); got.Error != "invalid_scope" {
+		t.Errorf("more scopes: %+v", got)
+	}
+}
+
+func TestRevocation(t *testing.T) {
+	r := start(t)
+	first := r.token(exchangeForm(r.code(newBrowser(t), authorizeQuery(), MateoOID)))
+	revoke := func(client string) int {
+		resp, err := http.PostForm(r.url(revokePath), url.Values{"client_id": {client}, "token": {first.Refresh}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	if got := revoke(DataAppID); got != http.StatusOK || r.userinfo(first.AccessToken) != http.StatusOK {
+		t.Errorf("another client's revocation: %d, and it took effect", got)
+	}
+	if got := revoke(publicApp); got != http.StatusOK || r.userinfo(first.AccessToken) != http.StatusUnauthorized {
+		t.Errorf("revocation: %d, or it took no effect", got)
+	}
+	if got := r.token(refreshForm(first.Refresh)); got.Error != "invalid_grant" {
+		t.Errorf("revoked refresh token: %+v", got)
+	}
+}
+
+// A client's secret is asked for, and one that is public has none to give.
+func TestClientAuthentication(t *testing.T) {
+	r := start(t)
+	for _, tc := range []struct {
+		name, client, secret string
+	}{
+		{"no secret", secretApp, ""}, {"wrong secret", secretApp, appSecret + "x"},
+		{"secret of a public client", publicApp, "anything"}, {"unknown client", "no-app", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			form := exchangeForm("some-code")
+			form.Set("client_id", tc.client)
+			form.Set("client_secret", tc.secret)
+			if got := r.token(form); got.Error != "invalid_client" {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+// Until the redirect URI is known to be the client's, nothing may be sent to it, not even an error.
+func TestForeignRedirectURIGetsNothing(t *testing.T) {
+	r, b := start(t), newBrowser(t)
+	for _, uri := range []string{
+		"https://evil.example/callback", "http://127.0.0.1:9999/callback/../evil", "http://127.0.0.1:9999/callback?x=y",
+		"http://127.0.0.1:9999@evil.example/callback", "http://127.0.0.1.evil.example/callback", "http://localhost:9999/callback",
+		"https://127.0.0.1:9999/callback", "//evil.example/callback", "http://127.0.0.1:9999/callback#x", "javascript:alert(1)",
+		"http://evil.example\\@127.0.0.1:9999/callback", "http://[::1]:9999/callback", "",
+	} {
+		q := authorizeQuery()
+		q.Set("redirect_uri", uri)
+		if a := b.get(r.url(authorizePath) + "?" + q.Encode()); a.status != http.StatusBadRequest || a.header.Get("Location") != "" {
+			t.Errorf("%q: %d to %q", uri, a.status, a.header.Get("Location"))
+		}
+	}
+	q := authorizeQuery()
+	q.Set("client_id", "no-app")
+	if a := b.get(r.url(authorizePath) + "?" + q.Encode()); a.status != http.StatusBadRequest || a.header.Get("Location") != "" {
+		t.Errorf("unknown client: %d to %q", a.status, a.header.Get("Location"))
+	}
+}
+
+func TestAnyPortOfThisMachine(t *testing.T) {
+	r, b := start(t), newBrowser(t)
+	q := authorizeQuery()
+	q.Set("redirect_uri", "http://127.0.0.1:54321/callback")
+	id := r.open(b, q)
+	a := b.post(r.url(signInPath), url.Values{"request": {id}, "person": {MateoOID}})
+	if !strings.HasPrefix(a.location().String(), "http://127.0.0.1:54321/callback?code=") {
+		t.Errorf("went to %s", a.location())
+	}
+}
+
+// These requests are the client's own, and it is told what is wrong with them.
+func TestAuthorizationRequestIsRefused(t *testing.T) {
+	for _, tc := range []struct {
+		name, field, value, want string
+	}{
+		{"no PKCE", "code_challenge", "", "invalid_request"},
+		{"plain PKCE", "code_challenge_method", "plain", "invalid_request"},
+		{"PKCE without a method", "code_challenge_method", "", "invalid_request"},
+		{"short challenge", "code_challenge", "abc", "invalid_request"},
+		{"implicit", "response_type", "id_token", "unauthorized_client"},
+		{"fragment", "response_mode", "fragment", "invalid_request"},
+		{"form post", "response_mode", "form_post", "invalid_request"},
+		{"no openid", "scope", "profile", "invalid_scope"},
+		{"request object", "request", "e30.e30.", "request_not_supported"},
+		{"long nonce", "nonce", strings.Repeat("n", 1025), "invalid_request"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r, b := start(t), newBrowser(t)
+			q := authorizeQuery()
+			q.Set(tc.field, tc.value)
+			got := b.get(r.url(authorizePath) + "?" + q.Encode()).location()
+			values := got.Query()
+			if got.Fragment != "" {
+				values, _ = url.ParseQuery(got.Fragment)
+			}
+			if !strings.HasPrefix(got.String(), callback) || values.Get("error") != tc.want || values.Get("state") != "the-state" || values.Get("code") != "" {
+				t.Errorf("went to %s", got)
+			}
+		})
+	}
+}
+
+// A nonce comes back exactly as it was sent, and none comes where none was sent.
+func TestNonceIsEchoed(t *testing.T) {
+	r, b := start(t), newBrowser(t)
+	for _, nonce := range []any{"plain", `with "quotes" & <tags>`, nil} {
+		q := authorizeQuery()
+		q.Del("nonce")
+		if s, ok := nonce.(string); ok {
+			q.Set("nonce", s)
+		}
+		got := r.token(exchangeForm(r.code(b, q, MateoOID)))
+		if echoed := claimsOf(t, got.IDToken)["nonce"]; echoed != nonce {
+			t.Errorf("sent %v, came back %v", nonce, echoed)
+		}
+		if renewed := claimsOf(t, r.token(refreshForm(got.Refresh)).IDToken); renewed["nonce"] != nil {
+			t.Errorf("a refreshed token carries the nonce %v of a request that it does not answer", renewed["nonce"])
+		}
+	}
+}
+
+func TestSignInExpires(t *testing.T) {
+	r, b := start(t), newBrowser(t)
+	id := r.open(b, authorizeQuery())
+	r.clock.advance(requestLifetime)
+	for _, a := range []answer{
+		b.get(r.url(signInPath) + "?request=" + id),
+		b.post(r.url(signInPath), url.Values{"request": {id}, "person": {MateoOID}}),
+	} {
+		if a.status != http.StatusBadRequest || a.header.Get("Location") != "" || !strings.Contains(a.text(), "no longer open") {
+			t.Errorf("%d to %q: %s", a.status, a.header.Get("Location"), a.text())
+		}
+	}
+}
+
+func TestSignInServesOnce(t *testing.T) {
+	r, b := start(t), newBrowser(t)
+	form := url.Values{"request": {r.open(b, authorizeQuery())}, "person": {MateoOID}}
+	if a := b.post(r.url(signInPath), form); a.status != http.StatusSeeOther {
+		t.Fatalf("first: %d", a.status)
+	}
+	if a := b.post(r.url(signInPath), form); a.status != http.StatusBadRequest {
+		t.Errorf("second: %d to %s", a.status, a.location())
+	}
+}
+
+// Somebody else's page cannot sign a person in or out, and cannot frame the sign-in page to have it clicked.
+func TestOtherOriginsAreRefused(t *testing.T) {
+	r, b := start(t), newBrowser(t)
+	id := r.open(b, authorizeQuery())
+	for _, path := range []string{signInPath, logoutPath} {
+		for header, value := range map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url(path), strings.NewReader("request="+id+"&person="+MateoOID))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			req.Header.Set(header, value)
+			if a := b.send(req); a.status != http.StatusForbidden {
+				t.Errorf("%s with %s: %s: %d", path, header, value, a.status)
+			}
+		}
+	}
+	h := b.get(r.url(signInPath) + "?request=" + id).header
+	csp := h.Get("Content-Security-Policy")
+	for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "form-action 'self' http://127.0.0.1:9999"} {
+		if !strings.Contains(csp, want) {
+			t.Errorf("policy %q lacks %s", csp, want)
+		}
+	}
+	if h.Get("Access-Control-Allow-Origin") != "" || h.Get("X-Frame-Options") != "DENY" {
+		t.Errorf("headers %v", h)
+	}
+}
+
+// A page whose own name resolves to 127.0.0.1 is of one origin with this provider, as the browser sees it. The name gives
+// it away.
+func TestForeignHostNameGetsNothing(t *testing.T) {
+	r := start(t)
+	for _, path := range []string{"/", devTokenPath, r.issuer.Path + discoveryPath} {
+		req := httptest.NewRequest(http.MethodPost, path, strings.NewReader(`{"user":"mateo@example.com","client_id":"`+publicApp+`"}`))
+		req.Host = "evil.example:" + r.issuer.Port()
+		req.RemoteAddr = "127.0.0.1:40000"
+		req.Header.Set(DevelopmentHeader, "yes")
+		req.Header.Set("Origin", "http://"+req.Host)
+		w := httptest.NewRecorder()
+		r.Handler().ServeHTTP(w, req)
+		if w.Code != http.StatusMisdirectedRequest {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
+func TestDevelopmentTokenEndpoint(t *testing.T) {
+	r := start(t)
+	good := `{"user":"mateo@example.com","client_id":"` + publicApp + `"}`
+	for _, tc := range []struct {
+		name, remote, header, site, body string
+		want                             int
+	}{
+		{"good", "127.0.0.1:4000", "yes", "", good, 200},
+		{"good over IPv6", "[::1]:4000", "yes", "", good, 200},
+		{"no header", "127.0.0.1:4000", "", "", good, 403},
+		{"wrong header", "127.0.0.1:4000", "true", "", good, 403},
+		{"another machine", "192.0.2.7:4000", "yes", "", good, 403},
+		{"another origin", "127.0.0.1:4000", "yes", "cross-site", good, 403},
+		{"nobody", "127.0.0.1:4000", "yes", "", `{"user":"x@example.com","client_id":"` + publicApp + `"}`, 404},
+		{"disabled", "127.0.0.1:4000", "yes", "", `{"user":"gone@example.com","client_id":"` + publicApp + `"}`, 400},
+		{"no client", "127.0.0.1:4000", "yes", "", `{"user":"mateo@example.com","client_id":"x"}`, 400},
+		{"unknown field", "127.0.0.1:4000", "yes", "", `{"user":"mateo@example.com","x":1}`, 400},
+		{"no JSON", "127.0.0.1:4000", "yes", "", `user=mateo`, 400},
+		{"too large", "127.0.0.1:4000", "yes", "", `{"user":"` + strings.Repeat("x", maxForm) + `"}`, 400},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			req := httptest.NewRequest(http.MethodPost, devTokenPath, strings.NewReader(tc.body))
+			req.Host, req.RemoteAddr = r.issuer.Host, tc.remote
+			req.Header.Set(DevelopmentHeader, tc.header)
+			if tc.site != "" {
+				req.Header.Set("Sec-Fetch-Site", tc.site)
+			}
+			w := httptest.NewRecorder()
+			r.Handler().ServeHTTP(w, req)
+			if w.Code != tc.want || (w.Code == 200) != strings.Contains(w.Body.String(), "id_token") {
+				t.Errorf("%d %s, want %d", w.Code, w.Body, tc.want)
+			}
+		})
+	}
+}
+
+func TestDevelopmentTokenWithClaimsOfOnesOwn(t *testing.T) {
+	r, b := start(t), newBrowser(t)
+	a := b.dev(http.MethodPost, originOf(r.Issuer())+devTokenPath,
+		`{"user":"mateo@example.com","client_id":"`+publicApp+`","nonce":"n","claims":{"exp":1700000000,"oid":null,"aud":"other"}}`)
+	var out struct {
+		IDToken string `json:"id_token"`
+	}
+	a.decode(t, &out)
+	claims := claimsOf(t, out.IDToken)
+	if claims["exp"] != 1.7e9 || claims["oid"] != nil || claims["aud"] != "other" || claims["nonce"] != "n" {
+		t.Errorf("claims %v", claims)
+	}
+	if !strings.Contains(out.IDToken, ".") || strings.Contains(r.log.String(), out.IDToken) {
+		t.Error("the log holds the token")
+	}
+}
+
+// A disabled person cannot come in by any door, and is put out of those they came in by.
+func TestDisabledPersonIsOut(t *testing.T) {
+	r, b := start(t), newBrowser(t)
+	before := r.token(exchangeForm(r.code(b, authorizeQuery(), MateoOID)))
+	pending := r.code(b, authorizeQuery(), MateoOID)
+	id := r.open(b, authorizeQuery())
+	if _, err := r.SetActive(t.Context(), "mateo@example.com", false); err != nil {
+		t.Fatal(err)
+	}
+	if page := b.get(r.url(signInPath) + "?request=" + id); strings.Contains(page.text(), "Mateo") {
+		t.Error("still offered on the sign-in page")
+	}
+	if a := b.post(r.url(signInPath), url.Values{"request": {id}, "person": {MateoOID}}); a.status != http.StatusForbidden {
+		t.Errorf("one click: %d", a.status)
+	}
+	if a := b.post(r.url(signInPath), url.Values{"request": {id}, "username": {"mateo@example.com"}, "password": {mateosPw}}); a.status != http.StatusUnauthorized {
+		t.Errorf("password: %d", a.status)
+	}
+	if got := r.token(exchangeForm(pending)); got.Error != "invalid_grant" {
+		t.Errorf("code: %+v", got)
+	}
+	if got := r.token(refreshForm(before.Refresh)); got.Error != "invalid_grant" {
+		t.Errorf("refresh token: %+v", got)
+	}
+	if got := r.userinfo(before.AccessToken); got != http.StatusUnauthorized {
+		t.Errorf("access token: %d", got)
+	}
+	q := authorizeQuery()
+	q.Set("prompt", "none")
+	if got := b.get(r.url(authorizePath) + "?" + q.Encode()).location().Query(); got.Get("error") != "login_required" {
+		t.Errorf("session: %v", got)
+	}
+}
+
+// Wrong passwords say the same whoever they are tried on, and end after a few.
+func TestGuessingIsBounded(t *testing.T) {
+	r, b := start(t), newBrowser(t)
+	id := r.open(b, authorizeQuery())
+	try := func(user, password string) answer {
+		return b.post(r.url(signInPath), url.Values{"request": {id}, "username": {user}, "password": {password}})
+	}
+	wrong := try("mateo@example.com", "wrong").text()
+	for _, user := range []string{"nobody@example.com", "ana@example.com", "gone@example.com"} { // unknown, no password, disabled
+		a := try(user, mateosPw)
+		if a.status != http.StatusUnauthorized || a.text() != wrong {
+			t.Errorf("%s: %d, and the page says something else than for a wrong password", user, a.status)
+		}
+	}
+	for range guessesPerName - 1 {
+		try("mateo@example.com", "wrong")
+	}
+	if a := try("MATEO@example.com", mateosPw); a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" {
+		t.Errorf("after %d wrong ones, the right one: %d", guessesPerName, a.status)
+	}
+	r.clock.advance(guessWindow)
+	id = r.open(b, authorizeQuery())
+	if a := try("mateo@example.com", mateosPw); a.status != http.StatusSeeOther {
+		t.Errorf("after the window: %d", a.status)
+	}
+}
+
+func TestGuessingOfManyNamesIsBounded(t *testing.T) {
+	th := newThrottle(time.Now)
+	for i := range guessesPerAddr {
+		if _, ok := th.take("addr:192.0.2.7", guessesPerAddr); !ok {
+			t.Fatalf("refused attempt %d", i)
+		}
+	}
+	if _, ok := th.take("addr:192.0.2.7", guessesPerAddr); ok {
+		t.Error("an address may go on for ever")
+	}
+	for i := range 2 * maxGuessEntries {
+		th.take("name:"+secret(8)+string(rune(i)), guessesPerName)
+	}
+	if n := len(th.windows); n > maxGuessEntries {
+		t.Errorf("%d entries", n)
+	}
+}
+
+// A session that was planted in a browser before the sign-in is worth nothing after it.
+func TestSessionIsNewAfterSignIn(t *testing.T) {
+	r, b := start(t), newBrowser(t)
+	u, err := url.Parse(r.url("/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	planted := "planted-by-an-attacker"
+	b.Jar.SetCookies(u, []*http.Cookie{{Name: sessionCookie, Value: planted, Path: r.issuer.Path + "/"}})
+	r.code(b, authorizeQuery(), MateoOID)
+	if _, ok := r.sessions.find(planted); ok {
+		t.Error("the planted session is Mateo's now")
+	}
+	first := b.Jar.Cookies(u)[0].Value
+	r.code(b, authorizeQuery(), AnaOID)
+	if _, ok := r.sessions.find(first); ok {
+		t.Error("the former session lives on after another person signed in")
+	}
+}
+
+// A link on somebody's page can ask for a sign-out; the person decides. And it can send nobody anywhere.
+func TestLogoutByALinkAsksFirst(t *testing.T) {
+	r, b := start(t), newBrowser(t)
+	token := r.token(exchangeForm(r.code(b, authorizeQuery(), MateoOID))).IDToken
+	anas, err := r.IssueToken(t.Context(), "ana@example.com", publicApp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, q := range map[string]url.Values{
+		"no hint":          {"client_id": {publicApp}},
+		"somebody else's":  {"id_token_hint": {anas}},
+		"forged hint":      {"id_token_hint": {token[:len(token)-8] + "AAAAAAAA"}},
+		"another client's": {"id_token_hint": {token}, "client_id": {secretApp}},
+	} {
+		if a := b.get(r.url(logoutPath) + "?" + q.Encode()); a.status != http.StatusOK || !strings.Contains(a.text(), "Sign out?") {
+			t.Errorf("%s: %d %s", name, a.status, a.text())
+		}
+		if page := b.get(r.url("/")); !strings.Contains(page.text(), "signed in as Mateo") {
+			t.Fatalf("%s signed Mateo out", name)
+		}
+	}
+	a := b.get(r.url(logoutPath) + "?" + url.Values{"id_token_hint": {token}, "post_logout_redirect_uri": {"https://evil.example/"}}.Encode())
+	if a.header.Get("Location") != "" || !strings.Contains(a.text(), "You are signed out") {
+		t.Errorf("foreign address: %d to %q", a.status, a.header.Get("Location"))
+	}
+}
+
+func TestSecretsStayOutOfURLs(t *testing.T) {
+	r, b := start(t), newBrowser(t)
+	form := exchangeForm(r.code(b, authorizeQuery(), MateoOID))
+	if a := b.get(r.url(tokenPath) + "?" + form.Encode()); a.status != http.StatusMethodNotAllowed {
+		t.Errorf("tokens by GET: %d", a.status)
+	}
+	if a := b.post(r.url(tokenPath)+"?"+form.Encode(), nil); a.status != http.StatusBadRequest {
+		t.Errorf("tokens by a query: %d %s", a.status, a.body)
+	}
+}
+
+func TestStateFilesArePrivate(t *testing.T) {
+	r := start(t)
+	r.code(newBrowser(t), authorizeQuery(), MateoOID)
+	entries, err := os.ReadDir(r.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", e.Name(), info.Mode())
+		}
+		data, err := os.ReadFile(filepath.Join(r.dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range []string{mateosPw, appSecret} {
+			if strings.Contains(string(data), s) {
+				t.Errorf("%s holds a password or a secret that was given", e.Name())
+			}
+		}
+	}
+	if len(entries) < 4 {
+		t.Fatalf("only %d files", len(entries))
+	}
+	if err := os.Chmod(filepath.Join(r.dir, keysFile), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(Config{Issuer: r.Issuer(), StateDir: r.dir}); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("keys that others can read: %v", err)
+	}
+}
+
+func TestBoundedInput(t *testing.T) {
+	r, b := start(t), newBrowser(t)
+	if a := b.get(r.url(authorizePath) + "?x=" + strings.Repeat("x", maxQuery)); a.status != http.StatusRequestURITooLong {
+		t.Errorf("long query: %d", a.status)
+	}
+	if a := b.post(r.url(tokenPath), url.Values{"x": {strings.Repeat("x", maxForm)}}); a.status != http.StatusBadRequest {
+		t.Errorf("long form: %d", a.status)
+	}
+	if a := b.post(r.url(signInPath), url.Values{"x": {strings.Repeat("x", maxForm)}}); a.status != http.StatusBadRequest {
+		t.Errorf("long form: %d", a.status)
+	}
+}
