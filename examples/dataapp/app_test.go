@@ -328,9 +328,11 @@ func TestServicesThatDoNotWork(t *testing.T) {
 	status, page = h.get("/")
 	wantPage(t, status, page, http.StatusOK, `id="chart"`)
 
-	h.cloud.change(func() { h.cloud.objects["s3://red-bucket/red/sales-2026-11.csv"] = november + "2026-11-05,Plums,East,many,1.00\n" })
+	h.cloud.change(func() {
+		h.cloud.objects["s3://red-bucket/red/sales-2026-11.csv"] = november + "2026-11-05,Plums,East,many,1.00\n"
+	})
 	status, page = h.get("/")
-	wantPage(t, status, page, http.StatusBadGateway, "Sales-2026-11.csv cannot be used: line 4: &#34;many&#34; is not a quantity.")
+	wantPage(t, status, page, http.StatusBadGateway, "The file sales-2026-11.csv cannot be used: line 4: &#34;many&#34; is not a quantity.")
 
 	h.issuer.Close()
 	h.client = h.browser()

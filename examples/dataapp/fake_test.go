@@ -281,8 +281,9 @@ func (c *cloud) assumeRole(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *cloud) credentials(kind, who string) string {
+	token := c.issue(kind, who)
 	return fmt.Sprintf(`<Credentials><AccessKeyId>ASIA%08d</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>%s</SessionToken><Expiration>%s</Expiration></Credentials>`,
-		c.issued+1, c.issue(kind, who), c.clock.now().Add(time.Hour).UTC().Format(time.RFC3339))
+		c.issued, token, c.clock.now().Add(time.Hour).UTC().Format(time.RFC3339))
 }
 
 func (c *cloud) getDataAccess(w http.ResponseWriter, r *http.Request) {

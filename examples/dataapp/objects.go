@@ -57,7 +57,7 @@ func readObject(ctx context.Context, client *s3.Client, bucket, key string, use 
 	defer out.Body.Close()
 	if err := use(&limited{from: out.Body, left: maxObject + 1}); err != nil {
 		if wrong, ok := errors.AsType[*dataError](err); ok {
-			return &dataError{fmt.Sprintf("%s cannot be used: %s", path.Base(key), wrong.what)}
+			return &dataError{fmt.Sprintf("the file %s cannot be used: %s", path.Base(key), wrong.what)}
 		}
 		return at(stepRead, err)
 	}

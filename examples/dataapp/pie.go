@@ -42,8 +42,11 @@ const (
 func (s slice) Percent() string { return percent(s.Share) }
 
 func percent(share float64) string {
-	if share > 0 && share < 0.001 {
+	switch {
+	case share > 0 && share < 0.001:
 		return "<0.1%"
+	case share > 0.999 && share < 1:
+		return ">99.9%"
 	}
 	return fmt.Sprintf("%.1f%%", share*100)
 }
