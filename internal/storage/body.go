@@ -2,7 +2,7 @@ package storage
 
 import (
 	"bytes"
-	"crypto/md5" //nolint:gosec // Content-MD5 is what S3 clients send
+	"crypto/md5"  //nolint:gosec // Content-MD5 is what S3 clients send
 	"crypto/sha1" //nolint:gosec // one of S3's checksums
 	"crypto/sha256"
 	"crypto/sha512"

@@ -52,7 +52,7 @@ func OpenEmbedded(ctx context.Context, dir string, log *slog.Logger) (*Embedded,
 	if !busy.CompareAndSwap(false, true) {
 		return nil, errors.New("open storage: another one is open in this process, which has one working directory")
 	}
-	e, err := openEmbedded(ctx, dir, log)
+	e, err := openEmbedded(ctx, dir, log, keepsAttributes)
 	if err != nil {
 		busy.Store(false)
 		return nil, fmt.Errorf("open storage: %w", err)
@@ -60,7 +60,7 @@ func OpenEmbedded(ctx context.Context, dir string, log *slog.Logger) (*Embedded,
 	return e, nil
 }
 
-func openEmbedded(ctx context.Context, dir string, log *slog.Logger) (*Embedded, error) {
+func openEmbedded(ctx context.Context, dir string, log *slog.Logger, keeps func(*os.File) error) (*Embedded, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func openEmbedded(ctx context.Context, dir string, log *slog.Logger) (*Embedded,
 			return nil, err
 		}
 	}
-	if e.attrs, err = e.probe(ctx, dir); err != nil {
+	if e.attrs, err = e.probe(ctx, dir, keeps); err != nil {
 		return nil, err
 	}
 	if e.root, err = os.Stat(e.objects); err != nil {
@@ -107,7 +107,7 @@ func (e *Embedded) Close() error {
 }
 
 // probe finds out what the file system can do: extended attributes, and whether it tells letter cases apart.
-func (e *Embedded) probe(ctx context.Context, dir string) (attributes, error) {
+func (e *Embedded) probe(ctx context.Context, dir string, keeps func(*os.File) error) (attributes, error) {
 	f, err := os.CreateTemp(e.trash, "probe-")
 	if err != nil {
 		return nil, err
@@ -117,15 +117,18 @@ func (e *Embedded) probe(ctx context.Context, dir string) (attributes, error) {
 		e.folds = true
 		e.log.WarnContext(ctx, "the file system of the data folder does not tell upper from lower case: keys that differ in nothing else are refused", slog.String("dir", dir))
 	}
-	value := make([]byte, inlineLimit+1)
-	err = xattr.FSet(f, attrPrefix+"probe", value)
-	if err == nil {
+	if err = keeps(f); err == nil {
 		d := filepath.Join(dir, "attributes")
 		return extended{dir: d}, os.MkdirAll(d, 0o700)
 	}
 	e.beside = true
 	e.log.WarnContext(ctx, "the file system of the data folder has no extended attributes: metadata is kept in files beside the objects, without versioning, and an overwrite is not one step", slog.String("dir", dir), slog.Any("error", err))
 	return besideObjects(filepath.Join(dir, "sidecar"))
+}
+
+// keepsAttributes tries whether a file takes an attribute of the greatest length that it must.
+func keepsAttributes(f *os.File) error {
+	return xattr.FSet(f, attrPrefix+"probe", make([]byte, inlineLimit+1))
 }
 
 func besideObjects(dir string) (attributes, error) {

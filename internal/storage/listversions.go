@@ -156,4 +156,3 @@ func after(all []ListedVersion, marker string) []ListedVersion {
 	}
 	return nil
 }
-
