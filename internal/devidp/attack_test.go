@@ -427,6 +427,30 @@ func TestDisabledPersonIsOut(t *testing.T) {
 	}
 }
 
+// Who is enabled again signs in again: what they had before does not come back to life.
+func TestEnabledPersonStartsAnew(t *testing.T) {
+	r, b := start(t), newBrowser(t)
+	before := r.token(exchangeForm(r.code(b, authorizeQuery(), MateoOID)))
+	pending := r.code(b, authorizeQuery(), MateoOID)
+	for _, active := range []bool{false, true} {
+		if _, err := r.SetActive(t.Context(), "mateo@example.com", active); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := r.token(exchangeForm(pending)); got.Error != "invalid_grant" {
+		t.Errorf("code: %+v", got)
+	}
+	if got := r.token(refreshForm(before.Refresh)); got.Error != "invalid_grant" {
+		t.Errorf("refresh token: %+v", got)
+	}
+	if got := r.userinfo(before.AccessToken); got != http.StatusUnauthorized {
+		t.Errorf("access token: %d", got)
+	}
+	if got := r.token(exchangeForm(r.code(b, authorizeQuery(), MateoOID))); got.IDToken == "" {
+		t.Errorf("signing in again: %+v", got)
+	}
+}
+
 // Wrong passwords say the same whoever they are tried on, and end after a few.
 func TestGuessingIsBounded(t *testing.T) {
 	r, b := start(t), newBrowser(t)

@@ -2,6 +2,7 @@ package devidp
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -79,6 +80,8 @@ func TestParseDirectoryNamesTheLine(t *testing.T) {
 		{"short secret", "clients:\n  - id: a\n    secret: hush\n", "line 3: clients[0].secret: must have 16"},
 		{"redirect to elsewhere", "clients:\n  - id: a\n    redirectURIs:\n      - https://ok.example/\n      - http://not.example/\n", "line 5: clients[0].redirectURIs[1]"},
 		{"tenant", "tenant: mine\n", "line 1: tenant: \"mine\" is not a lower-case UUID"},
+		{"secret in the wrong form", person + "    password: |hush\n", "line 5: invalid header option"},
+		{"second document", person + "---\nusers: []\n", "more than one document"},
 		{"deep", strings.Repeat("[", 1<<16), "line 1: nested too deeply"},
 		{"deep over lines", strings.Repeat("[\n", 1<<10), "line 33: nested too deeply"},
 	} {
@@ -91,6 +94,14 @@ func TestParseDirectoryNamesTheLine(t *testing.T) {
 				t.Errorf("the error quotes a secret: %v", err)
 			}
 		})
+	}
+	// JSON is YAML, also when it is all on one line.
+	var people []string
+	for i := range 300 {
+		people = append(people, fmt.Sprintf(`{"userName": "u%d@example.com", "givenName": "U", "familyName": "[%d]"}`, i, i))
+	}
+	if d, err := ParseDirectory([]byte(`{"users": [` + strings.Join(people, ", ") + `]}`)); err != nil || len(d.Users) != 300 {
+		t.Errorf("JSON: %v", err)
 	}
 	if _, err := ParseDirectory(make([]byte, maxDirectory+1)); err == nil {
 		t.Error("a directory of any size is taken")

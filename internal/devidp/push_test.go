@@ -266,6 +266,17 @@ func TestEmptiedEndpointIsFilledAgain(t *testing.T) {
 	}
 }
 
+// A person whom somebody deleted at the endpoint comes back under another id, into the same groups.
+func TestPersonDeletedAtTheEndpointComesBack(t *testing.T) {
+	r, rec := startWith(t, twoPeople()), newRecorder(t)
+	mustPush(t, r, rec)
+	delete(rec.users, "id-0001")
+	clear(rec.groups["id-0003"].members)
+	if diff := cmp.Diff(Report{UsersCreated: 1, MembersAdded: 1}, changes(mustPush(t, r, rec))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestLargeGroupIsSentInParts(t *testing.T) {
 	d := &Directory{Groups: []Group{{DisplayName: "All"}}}
 	for i := range 230 {

@@ -40,10 +40,15 @@ func parseDirectory(data []byte, tenant string) (*Directory, error) {
 	if err := checkNesting(data); err != nil {
 		return nil, fmt.Errorf("parse directory: %w", err)
 	}
-	d := new(Directory)
-	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(d); err != nil && !errors.Is(err, io.EOF) {
+	d, err := decodeYAML(data)
+	if err != nil {
 		if y, ok := errors.AsType[yaml.Error](err); ok && y.GetToken() != nil {
-			return nil, fmt.Errorf("parse directory: line %d: %s", y.GetToken().Position.Line, y.GetMessage())
+			// Some messages end in the text that is at fault, which may be a password.
+			msg, _, _ := strings.Cut(y.GetMessage(), `: "`)
+			return nil, fmt.Errorf("parse directory: line %d: %s", y.GetToken().Position.Line, msg)
+		}
+		if errors.Is(err, errSecondDocument) {
+			return nil, fmt.Errorf("parse directory: %w", err)
 		}
 		return nil, errors.New("parse directory: not a YAML document of this form")
 	}
@@ -61,18 +66,49 @@ func parseDirectory(data []byte, tenant string) (*Directory, error) {
 	return d, nil
 }
 
+var errSecondDocument = errors.New("more than one document; write everything into one")
+
+// decodeYAML turns a panic of the library into an error: fuzzing finds documents, such as a list that is a bare tag, at
+// which it dereferences nil.
+func decodeYAML(data []byte) (d *Directory, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			d, err = nil, fmt.Errorf("decode YAML: %v", p)
+		}
+	}()
+	d = new(Directory)
+	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
+	if err := dec.Decode(d); err != nil {
+		if errors.Is(err, io.EOF) {
+			return d, nil // nothing but comments: an empty directory
+		}
+		return nil, err
+	}
+	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return nil, errSecondDocument
+	}
+	return d, nil
+}
+
 // maxNesting is far more than a directory needs. Parsers of YAML recurse, and a page of open brackets would have this
 // one use up the stack, from which a Go program does not recover.
 const maxNesting = 32
 
 func checkNesting(data []byte) error {
-	depth := 0
+	depth := 0 // of brackets, counted also where they are text: no directory has so many open ones
 	for n, line := range bytes.Split(data, []byte("\n")) {
 		indent := len(line) - len(bytes.TrimLeft(line, " -\t?:"))
-		depth = max(0, depth+bytes.Count(line, []byte("["))+bytes.Count(line, []byte("{"))-
-			bytes.Count(line, []byte("]"))-bytes.Count(line, []byte("}")))
-		opened := bytes.Count(line, []byte("[")) + bytes.Count(line, []byte("{"))
-		if indent > 2*maxNesting || depth > maxNesting || opened > 4*maxNesting {
+		deepest := depth
+		for _, c := range line {
+			switch c {
+			case '[', '{':
+				depth++
+				deepest = max(deepest, depth)
+			case ']', '}':
+				depth = max(0, depth-1)
+			}
+		}
+		if indent > 2*maxNesting || deepest > maxNesting {
 			return fmt.Errorf("line %d: nested too deeply", n+1)
 		}
 	}
@@ -81,7 +117,12 @@ func checkNesting(data []byte) error {
 
 // lineOf finds the line of a place in the document, or of the nearest place around it that is written out: a field that
 // was left out is reported at the entry that lacks it. It returns 0 when nothing is found.
-func lineOf(data []byte, path string) int {
+func lineOf(data []byte, path string) (line int) {
+	defer func() {
+		if recover() != nil { // as in decodeYAML; an error without its line is still an error
+			line = 0
+		}
+	}()
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		return 0
