@@ -102,7 +102,7 @@ func (c Config) validate() error {
 			errs = append(errs, errors.New(remedy))
 		}
 	}
-	check(c.URL != nil && isOrigin(c.URL), "DATAAPP_URL must be an http or https origin without a path, such as http://127.0.0.1:9423")
+	check(c.URL != nil && isOrigin(c.URL), "DATAAPP_URL must be an http or https origin without a path and with a port that browsers can reach, such as http://127.0.0.1:9423")
 	issuer, err := url.Parse(c.Issuer)
 	check(err == nil && isWeb(issuer), "OIDC_ISSUER must be the http or https URL of the identity provider")
 	check(c.ClientID != "", "OIDC_CLIENT_ID must be the application's client id at the identity provider")
@@ -117,7 +117,7 @@ func (c Config) validate() error {
 func isWeb(u *url.URL) bool { return (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" }
 
 func isOrigin(u *url.URL) bool {
-	return isWeb(u) && (u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.Fragment == "" && u.User == nil
+	return isWeb(u) && (u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.Fragment == "" && u.User == nil && u.Port() != "0"
 }
 
 func (c Config) origin() string { return c.URL.Scheme + "://" + c.URL.Host }

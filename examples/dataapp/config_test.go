@@ -48,7 +48,7 @@ func TestEnvironmentNamesWhatIsWrong(t *testing.T) {
 			}
 		}
 	}
-	for name, value := range map[string]string{"DATAAPP_URL": "https://example.com/path", "OTHER_LOCATIONS": "red-bucket", "DATAAPP_LISTEN": "%"} {
+	for name, value := range map[string]string{"DATAAPP_URL": "https://example.com/path", "OTHER_LOCATIONS": "red-bucket", "DATAAPP_LISTEN": "127.0.0.1:0"} {
 		if _, err := FromEnvironment(with(name, value)); err == nil {
 			t.Errorf("%s=%q was taken", name, value)
 		}

@@ -30,9 +30,9 @@ type slice struct {
 
 const (
 	pieRadius   = 150.0
-	labelRadius = 98.0
+	labelRadius = 110.0
 	// thinnest is the share from which a percentage fits into its slice.
-	thinnest = 0.045
+	thinnest = 0.06
 	// maxSlices is as many as one can still tell apart; the smallest products share the last.
 	maxSlices  = 8
 	restColour = maxSlices - 1
