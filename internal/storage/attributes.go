@@ -35,8 +35,10 @@ const (
 	attrRetention          = "object-retention"
 	attrLegalHold          = "object-legal-hold"
 
+	attrCreated      = "lakegate-created"
 	attrDeleteMarker = "lakegate-delete-marker"
 	attrInitiated    = "lakegate-initiated"
+	attrOrder        = "lakegate-order"
 	attrVersioning   = "lakegate-versioning"
 	attrLock         = "lakegate-lock"
 )

@@ -9,10 +9,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // CreateBucket makes the folder of a bucket. It is there with all its settings, or not at all.
-func (e *Embedded) CreateBucket(_ context.Context, in CreateBucketInput) error {
+func (e *Embedded) CreateBucket(ctx context.Context, in CreateBucketInput) error {
 	if err := CheckBucketName(in.Bucket); err != nil {
 		return err
 	}
@@ -23,38 +24,81 @@ func (e *Embedded) CreateBucket(_ context.Context, in CreateBucketInput) error {
 	l.Lock()
 	defer l.Unlock()
 	err := e.bucketAt(in.Bucket)
-	if err == nil {
-		return refuse("BucketAlreadyExists", http.StatusConflict, "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.").with("BucketName", in.Bucket)
-	}
-	if e, ok := errors.AsType[*Error](err); !ok || e.Code != "NoSuchBucket" || e.Err != nil {
+	if refusal, ok := errors.AsType[*Error](err); err != nil && (!ok || refusal.Code != "NoSuchBucket") {
 		return err
 	}
-	return modelled(e.makeBucket(in))
+	if err == nil {
+		return bucketExists(in.Bucket)
+	}
+	return modelled(e.makeBucket(ctx, in))
+}
+
+func bucketExists(bucket string) *Error {
+	return refuse("BucketAlreadyExists", http.StatusConflict, "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.").with("BucketName", bucket)
 }
 
 // makeBucket prepares the folder where nobody looks and then gives it its name.
-func (e *Embedded) makeBucket(in CreateBucketInput) error {
-	// What is beside the objects is keyed by path: nothing of an earlier bucket may be taken over.
-	if err := e.attrs.DeleteAttributes(in.Bucket, ""); err != nil {
-		return fmt.Errorf("clear attributes: %w", err)
+func (e *Embedded) makeBucket(ctx context.Context, in CreateBucketInput) error {
+	if err := e.clear(ctx, in.Bucket); err != nil {
+		return err
 	}
 	draft := filepath.Join(e.trash, "create-"+rand.Text())
 	defer func() { _ = os.RemoveAll(draft) }()
 	if err := os.MkdirAll(filepath.Join(draft, stagingName), 0o700); err != nil {
 		return fmt.Errorf("make bucket: %w", err)
 	}
+	set := map[string]string{attrCreated: e.now().UTC().Format(time.RFC3339Nano)}
 	if in.ObjectLock {
-		err := errors.Join(
-			e.attrs.StoreAttribute(nil, draft, "", attrVersioning, []byte(Enabled)),
-			e.attrs.StoreAttribute(nil, draft, "", attrLock, []byte("{}")))
-		if err != nil {
-			return fmt.Errorf("set object lock: %w", err)
+		set[attrVersioning], set[attrLock] = string(Enabled), "{}"
+	}
+	where := draft
+	if e.beside {
+		where = in.Bucket // attributes are found by path, so they are laid where the folder is going to be
+	}
+	for name, value := range set {
+		if err := e.attrs.StoreAttribute(nil, where, "", name, []byte(value)); err != nil {
+			return fmt.Errorf("make bucket: %w", err)
 		}
 	}
 	if err := os.Rename(draft, filepath.Join(e.objects, in.Bucket)); err != nil {
 		return fmt.Errorf("make bucket: %w", err)
 	}
 	return nil
+}
+
+// clear removes what may be left of an earlier bucket of the name. Folders that were laid there with files in them are
+// somebody's, and stay.
+func (e *Embedded) clear(ctx context.Context, bucket string) error {
+	path := filepath.Join(e.objects, bucket)
+	st, err := os.Lstat(path)
+	if err == nil && !st.IsDir() {
+		return bucketExists(bucket).because(fmt.Errorf("%s is a %v", path, st.Mode().Type()))
+	}
+	if err == nil {
+		files, err := e.occupied(ctx, bucket, "", func(string, fs.DirEntry) (bool, error) { return true, nil })
+		if err != nil {
+			return err
+		}
+		if files {
+			return bucketExists(bucket).because(fmt.Errorf("%s has files and was not made as a bucket", path))
+		}
+		if err := e.discardFolder(path); err != nil {
+			return err
+		}
+	}
+	if err := e.attrs.DeleteAttributes(bucket, ""); err != nil {
+		return fmt.Errorf("clear attributes: %w", err)
+	}
+	return os.RemoveAll(filepath.Join(e.versions, bucket))
+}
+
+// discardFolder takes a folder away in one step and then removes what it holds.
+func (e *Embedded) discardFolder(path string) error {
+	gone := filepath.Join(e.trash, "delete-"+rand.Text())
+	if err := os.Rename(path, gone); err != nil {
+		return fmt.Errorf("remove folder: %w", err)
+	}
+	return os.RemoveAll(gone)
 }
 
 // DeleteBucket takes the folder away in one step and then removes what it holds.
@@ -72,14 +116,10 @@ func (e *Embedded) DeleteBucket(ctx context.Context, bucket string) error {
 	if occupied {
 		return refuse("BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty. You must delete all versions in the bucket.").with("BucketName", bucket)
 	}
-	gone := filepath.Join(e.trash, "delete-"+rand.Text())
-	if err := os.Rename(filepath.Join(e.objects, bucket), gone); err != nil {
-		return modelled(fmt.Errorf("remove bucket: %w", err))
-	}
-	if err := e.attrs.DeleteAttributes(bucket, ""); err != nil {
-		return modelled(fmt.Errorf("remove attributes: %w", err))
-	}
-	return modelled(errors.Join(os.RemoveAll(gone), os.RemoveAll(filepath.Join(e.versions, bucket))))
+	return modelled(errors.Join(
+		e.discardFolder(filepath.Join(e.objects, bucket)),
+		e.attrs.DeleteAttributes(bucket, ""),
+		os.RemoveAll(filepath.Join(e.versions, bucket))))
 }
 
 // HeadBucket says whether there is such a bucket.
@@ -96,14 +136,18 @@ func (e *Embedded) ListBuckets(context.Context) ([]BucketInfo, error) {
 		if !entry.IsDir() || CheckBucketName(entry.Name()) != nil {
 			continue
 		}
-		st, err := entry.Info()
-		if errors.Is(err, fs.ErrNotExist) {
+		raw, err := e.attrs.RetrieveAttribute(nil, entry.Name(), "", attrCreated)
+		if errors.Is(err, errNoAttribute) || absent(err) {
 			continue
 		}
 		if err != nil {
 			return nil, modelled(fmt.Errorf("list buckets: %w", err))
 		}
-		buckets = append(buckets, BucketInfo{Name: entry.Name(), Created: st.ModTime()})
+		created, err := time.Parse(time.RFC3339Nano, string(raw))
+		if err != nil {
+			return nil, modelled(fmt.Errorf("list buckets: %w", err))
+		}
+		buckets = append(buckets, BucketInfo{Name: entry.Name(), Created: created})
 	}
 	return buckets, nil
 }

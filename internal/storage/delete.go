@@ -128,7 +128,7 @@ func (e *Embedded) hide(bucket, key string) (*DeleteObjectOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.publishMarker(bucket, path, s.id); err != nil {
+	if err := e.publishMarker(bucket, path, s.set); err != nil {
 		s.undo()
 		if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrExist) {
 			return &DeleteObjectOutput{}, nil // an object stands where a folder of this key would be
@@ -144,7 +144,7 @@ func (e *Embedded) hide(bucket, key string) (*DeleteObjectOutput, error) {
 }
 
 // publishMarker makes an empty file that is marked and gives it the path in one step.
-func (e *Embedded) publishMarker(bucket, path, id string) error {
+func (e *Embedded) publishMarker(bucket, path string, set map[string][]byte) error {
 	staging := filepath.Join(e.objects, bucket, stagingName)
 	if err := os.MkdirAll(staging, 0o700); err != nil {
 		return err
@@ -157,8 +157,8 @@ func (e *Embedded) publishMarker(bucket, path, id string) error {
 	if err := e.attrs.StoreAttribute(f, "", "", attrDeleteMarker, nil); err != nil {
 		return err
 	}
-	if id != "" {
-		if err := e.attrs.StoreAttribute(f, "", "", attrVersionID, []byte(id)); err != nil {
+	for name, value := range set {
+		if err := e.attrs.StoreAttribute(f, "", "", name, value); err != nil {
 			return err
 		}
 	}

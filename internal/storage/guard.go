@@ -160,5 +160,13 @@ func (e *Embedded) bucketAt(bucket string) error {
 	case !st.IsDir():
 		return noSuchBucket(bucket).because(fmt.Errorf("%s is a %v, which is never followed", bucket, st.Mode().Type()))
 	}
+	// The library makes missing folders on the way to an object, the bucket's own too when it has just been deleted.
+	// What was not made as a bucket is none.
+	switch _, err := e.attrs.RetrieveAttribute(nil, bucket, "", attrCreated); {
+	case errors.Is(err, errNoAttribute), absent(err):
+		return noSuchBucket(bucket)
+	case err != nil:
+		return modelled(fmt.Errorf("look at bucket: %w", err))
+	}
 	return nil
 }

@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/oklog/ulid/v2"
 )
 
 // ListObjectVersions lists a page of versions and delete markers.
@@ -74,19 +72,25 @@ func (l *versionLister) show(key string) error {
 		if !l.page.take(key) {
 			return errEnough
 		}
-		l.out.Versions = append(l.out.Versions, v)
+		l.out.Versions = append(l.out.Versions, v.ListedVersion)
 	}
 	return nil
 }
 
-func (l *versionLister) versions(key string) ([]ListedVersion, error) {
+// orderedVersion is a version with what says how new it is.
+type orderedVersion struct {
+	ListedVersion
+	order string
+}
+
+func (l *versionLister) versions(key string) ([]orderedVersion, error) {
 	e, bucket := l.e, l.in.Bucket
 	if strings.HasSuffix(key, "/") {
 		o, err := e.listed(bucket, key, nil)
 		if err != nil || o == nil {
 			return nil, err
 		}
-		return []ListedVersion{{ListedObject: *o, VersionID: NullVersion, Latest: true}}, nil
+		return []orderedVersion{{ListedVersion: ListedVersion{ListedObject: *o, VersionID: NullVersion, Latest: true}}}, nil
 	}
 	lock := e.keyLock(bucket, key)
 	lock.Lock()
@@ -96,7 +100,7 @@ func (l *versionLister) versions(key string) ([]ListedVersion, error) {
 		return nil, err
 	}
 	current.Latest = true
-	all := []ListedVersion{*current}
+	all := []orderedVersion{*current}
 	older, err := e.noncurrent(bucket, key, current.VersionID)
 	if err != nil {
 		return nil, err
@@ -114,7 +118,7 @@ func (l *versionLister) versions(key string) ([]ListedVersion, error) {
 	return all, nil
 }
 
-func (l *versionLister) describe(bucket, object, path, key string) (*ListedVersion, error) {
+func (l *versionLister) describe(bucket, object, path, key string) (*orderedVersion, error) {
 	attrs, err := l.e.attrs.all(nil, bucket, object)
 	if absent(err) {
 		return nil, nil
@@ -130,27 +134,22 @@ func (l *versionLister) describe(bucket, object, path, key string) (*ListedVersi
 	if err != nil || o == nil {
 		return nil, err
 	}
-	v := &ListedVersion{ListedObject: *o, VersionID: string(attrs[attrVersionID]), DeleteMarker: marker}
+	v := &orderedVersion{ListedVersion{ListedObject: *o, VersionID: string(attrs[attrVersionID]), DeleteMarker: marker}, string(attrs[attrVersionID])}
 	if v.VersionID == "" {
-		v.VersionID = NullVersion
+		v.VersionID, v.order = NullVersion, string(attrs[attrOrder])
 	}
 	return v, nil
 }
 
 // after are the versions that follow a marker. When the marker's version is gone, those older than it follow.
-func after(all []ListedVersion, marker string) []ListedVersion {
+func after(all []orderedVersion, marker string) []orderedVersion {
 	for i, v := range all {
 		if v.VersionID == marker {
 			return all[i+1:]
 		}
 	}
-	made, err := ulid.ParseStrict(marker)
-	if err != nil {
-		return nil
-	}
 	for i, v := range all {
-		id, err := ulid.ParseStrict(v.VersionID)
-		if err == nil && id.Compare(made) < 0 || err != nil && !v.LastModified.After(made.Timestamp()) {
+		if marker != NullVersion && v.order < marker {
 			return all[i:]
 		}
 	}

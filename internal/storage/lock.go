@@ -137,7 +137,7 @@ func (e *Embedded) lockable(ref ObjectRef) (*opened, error) {
 
 // GetObjectRetention reads the retention of a version.
 func (e *Embedded) GetObjectRetention(_ context.Context, ref ObjectRef) (*Retention, error) {
-	if err := e.bucketAt(ref.Bucket); err != nil {
+	if _, err := e.locate(ref.Bucket, ref.Key); err != nil {
 		return nil, err
 	}
 	o, err := e.lockable(ref)
@@ -196,7 +196,7 @@ func (e *Embedded) PutObjectRetention(_ context.Context, in *PutRetentionInput) 
 
 // GetObjectLegalHold tells whether a version is held.
 func (e *Embedded) GetObjectLegalHold(_ context.Context, ref ObjectRef) (bool, error) {
-	if err := e.bucketAt(ref.Bucket); err != nil {
+	if _, err := e.locate(ref.Bucket, ref.Key); err != nil {
 		return false, err
 	}
 	o, err := e.lockable(ref)

@@ -66,9 +66,6 @@ func (e *Embedded) CreateMultipartUpload(ctx context.Context, in *CreateMultipar
 }
 
 func (e *Embedded) createUpload(ctx context.Context, in *CreateMultipartUploadInput) (*CreateMultipartUploadOutput, error) {
-	if strings.HasSuffix(in.Key, "/") {
-		return nil, invalidArgument("key", in.Key, "This storage keeps no content under a key that ends with a slash.")
-	}
 	checksum, err := uploadChecksum(in.Checksum)
 	if err != nil {
 		return nil, err
@@ -78,6 +75,9 @@ func (e *Embedded) createUpload(ctx context.Context, in *CreateMultipartUploadIn
 		return nil, err
 	}
 	defer release()
+	if strings.HasSuffix(in.Key, "/") {
+		return nil, invalidArgument("key", in.Key, "This storage keeps no content under a key that ends with a slash.")
+	}
 	if err := errors.Join(in.Headers.check(), checkTags(in.Tags, MaxObjectTags), e.checkLocks(in.Bucket, in.Retention, in.LegalHold)); err != nil {
 		return nil, err
 	}
@@ -184,8 +184,8 @@ func (e *Embedded) complete(ctx context.Context, in *CompleteMultipartUploadInpu
 	if err := checkWrite(in.IfMatch, in.IfNoneMatch); err != nil {
 		return nil, err
 	}
-	if len(in.Parts) == 0 || len(in.Parts) > MaxParts {
-		return nil, malformedXML()
+	if err := checkParts(in.Parts); err != nil {
+		return nil, err
 	}
 	dir, err := e.uploadAt(in.UploadRef)
 	if refusal, ok := errors.AsType[*Error](err); ok && refusal.Code == "NoSuchUpload" {
@@ -195,6 +195,9 @@ func (e *Embedded) complete(ctx context.Context, in *CompleteMultipartUploadInpu
 		return nil, err
 	}
 	request, err := e.completion(in, dir)
+	if absent(err) {
+		return e.completed(in, noSuchUpload(in.UploadID))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -220,14 +223,14 @@ func (e *Embedded) complete(ctx context.Context, in *CompleteMultipartUploadInpu
 		}
 		return true, nil
 	})
-	if cause := context.Cause(ctx); cause != nil {
-		return nil, cause
-	}
 	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, cause
+		}
 		return nil, err
 	}
 	if final == nil {
-		return nil, refuse("OperationAborted", http.StatusConflict, "A conflicting conditional operation is currently in progress against this resource. Please try again.")
+		return e.completed(in, noSuchUpload(in.UploadID)) // somebody else was quicker
 	}
 	forget()
 	return p.finish(s3response.PutObjectOutput{
@@ -237,11 +240,36 @@ func (e *Embedded) complete(ctx context.Context, in *CompleteMultipartUploadInpu
 	})
 }
 
+// checkParts refuses a list of parts that is none. Which parts there are is found out later.
+func checkParts(parts []CompletedPart) error {
+	if len(parts) == 0 || len(parts) > MaxParts {
+		return malformedXML()
+	}
+	for i, p := range parts {
+		switch {
+		case p.PartNumber < 1 || p.PartNumber > MaxParts:
+			return invalidArgument("PartNumber", strconv.Itoa(p.PartNumber), "PartNumber must be between 1 and 10000")
+		case i > 0 && p.PartNumber <= parts[i-1].PartNumber:
+			return refuse("InvalidPartOrder", http.StatusBadRequest, "The list of parts was not in ascending order. The parts list must be specified in order by part number.")
+		}
+	}
+	return nil
+}
+
 // completed answers a client that asks again because it did not hear the first answer: the object that stands there came
 // from this very upload.
 func (e *Embedded) completed(in *CompleteMultipartUploadInput, refusal *Error) (*PutObjectOutput, error) {
 	if checkUploadID(in.UploadID) != nil {
 		return nil, refusal
+	}
+	uploads, err := os.ReadDir(filepath.Join(e.objects, in.Bucket, uploadsOf(in.Key)))
+	if err != nil && !absent(err) {
+		return nil, err
+	}
+	for _, u := range uploads {
+		if strings.HasPrefix(u.Name(), in.UploadID+".") && strings.HasSuffix(u.Name(), completing) {
+			refusal = refuse("OperationAborted", http.StatusConflict, "A conflicting conditional operation is currently in progress against this resource. Please try again.")
+		}
 	}
 	o, err := e.visible(ObjectRef{Bucket: in.Bucket, Key: in.Key})
 	if err != nil {
@@ -290,7 +318,7 @@ func (e *Embedded) completion(in *CompleteMultipartUploadInput, dir string) (*s3
 				return nil, err
 			}
 		}
-		number := int32(max(min(part.PartNumber, MaxParts+1), 0)) //nolint:gosec // bounded
+		number := int32(part.PartNumber) //nolint:gosec // bounded by checkParts
 		p := types.CompletedPart{PartNumber: &number, ETag: &part.ETag}
 		setChecksum(partFields(&p), c)
 		request.MultipartUpload.Parts = append(request.MultipartUpload.Parts, p)

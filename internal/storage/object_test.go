@@ -95,21 +95,47 @@ func TestBrokenUploadNeverBecomesAnObject(t *testing.T) {
 		want string
 	}{
 		{"ends early", func() storage.Body { return storage.Body{Reader: strings.NewReader("shor"), Size: 5} }, "IncompleteBody"},
-		{"ends early with the reader's own word for it", func() storage.Body { return storage.Body{Reader: io.MultiReader(strings.NewReader("shor"), iotest.ErrReader(io.ErrUnexpectedEOF)), Size: 5} }, "IncompleteBody"},
-		{"ends early after megabytes", func() storage.Body { return storage.Body{Reader: strings.NewReader(big[:len(big)-1]), Size: int64(len(big))} }, "IncompleteBody"},
+		{"ends early with the reader's own word for it", func() storage.Body {
+			return storage.Body{Reader: io.MultiReader(strings.NewReader("shor"), iotest.ErrReader(io.ErrUnexpectedEOF)), Size: 5}
+		}, "IncompleteBody"},
+		{"ends early after megabytes", func() storage.Body {
+			return storage.Body{Reader: strings.NewReader(big[:len(big)-1]), Size: int64(len(big))}
+		}, "IncompleteBody"},
 		{"goes on", func() storage.Body { return storage.Body{Reader: strings.NewReader("longer"), Size: 5} }, "IncompleteBody"},
-		{"fails in the middle", func() storage.Body { return storage.Body{Reader: io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(errors.New("reset"))), Size: 5} }, "IncompleteBody"},
-		{"fails after the last byte", func() storage.Body { return storage.Body{Reader: io.MultiReader(strings.NewReader("abcde"), iotest.ErrReader(ownError)), Size: 5} }, "SignatureDoesNotMatch"},
-		{"times out", func() storage.Body { return storage.Body{Reader: iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("abcde"))), Size: 5} }, "IncompleteBody"},
-		{"is not what Content-MD5 says", func() storage.Body { return storage.Body{Reader: strings.NewReader("abcde"), Size: 5, ContentMD5: make([]byte, 16)} }, "BadDigest"},
-		{"has an MD5 that is none", func() storage.Body { return storage.Body{Reader: strings.NewReader("abcde"), Size: 5, ContentMD5: []byte("short")} }, "InvalidDigest"},
-		{"is not what the checksum says", func() storage.Body { return storage.Body{Reader: strings.NewReader("abcde"), Size: 5, Checksum: storage.Checksum{Algorithm: storage.CRC32, Value: crc("abcdf")}} }, "BadDigest"},
-		{"has a checksum that is none", func() storage.Body { return storage.Body{Reader: strings.NewReader("abcde"), Size: 5, Checksum: storage.Checksum{Algorithm: storage.SHA256, Value: crc("abcde")}} }, "InvalidRequest"},
-		{"has a checksum of no algorithm", func() storage.Body { return storage.Body{Reader: strings.NewReader("abcde"), Size: 5, Checksum: storage.Checksum{Algorithm: "CRC16"}} }, "InvalidRequest"},
-		{"is not what the trailer says", func() storage.Body { return storage.Body{Reader: strings.NewReader("abcde"), Size: 5, Checksum: storage.Checksum{Algorithm: storage.CRC32}, Trailer: func() (string, error) { return crc("abcdf"), nil }} }, "BadDigest"},
-		{"has a trailer that fails", func() storage.Body { return storage.Body{Reader: strings.NewReader("abcde"), Size: 5, Checksum: storage.Checksum{Algorithm: storage.CRC32}, Trailer: func() (string, error) { return "", ownError }} }, "SignatureDoesNotMatch"},
+		{"fails in the middle", func() storage.Body {
+			return storage.Body{Reader: io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(errors.New("reset"))), Size: 5}
+		}, "IncompleteBody"},
+		{"fails after the last byte", func() storage.Body {
+			return storage.Body{Reader: io.MultiReader(strings.NewReader("abcde"), iotest.ErrReader(ownError)), Size: 5}
+		}, "SignatureDoesNotMatch"},
+		{"times out", func() storage.Body {
+			return storage.Body{Reader: iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("abcde"))), Size: 5}
+		}, "IncompleteBody"},
+		{"is not what Content-MD5 says", func() storage.Body {
+			return storage.Body{Reader: strings.NewReader("abcde"), Size: 5, ContentMD5: make([]byte, 16)}
+		}, "BadDigest"},
+		{"has an MD5 that is none", func() storage.Body {
+			return storage.Body{Reader: strings.NewReader("abcde"), Size: 5, ContentMD5: []byte("short")}
+		}, "InvalidDigest"},
+		{"is not what the checksum says", func() storage.Body {
+			return storage.Body{Reader: strings.NewReader("abcde"), Size: 5, Checksum: storage.Checksum{Algorithm: storage.CRC32, Value: crc("abcdf")}}
+		}, "BadDigest"},
+		{"has a checksum that is none", func() storage.Body {
+			return storage.Body{Reader: strings.NewReader("abcde"), Size: 5, Checksum: storage.Checksum{Algorithm: storage.SHA256, Value: crc("abcde")}}
+		}, "InvalidRequest"},
+		{"has a checksum of no algorithm", func() storage.Body {
+			return storage.Body{Reader: strings.NewReader("abcde"), Size: 5, Checksum: storage.Checksum{Algorithm: "CRC16"}}
+		}, "InvalidRequest"},
+		{"is not what the trailer says", func() storage.Body {
+			return storage.Body{Reader: strings.NewReader("abcde"), Size: 5, Checksum: storage.Checksum{Algorithm: storage.CRC32}, Trailer: func() (string, error) { return crc("abcdf"), nil }}
+		}, "BadDigest"},
+		{"has a trailer that fails", func() storage.Body {
+			return storage.Body{Reader: strings.NewReader("abcde"), Size: 5, Checksum: storage.Checksum{Algorithm: storage.CRC32}, Trailer: func() (string, error) { return "", ownError }}
+		}, "SignatureDoesNotMatch"},
 		{"has no length", func() storage.Body { return storage.Body{Reader: strings.NewReader("abcde"), Size: -1} }, "MissingContentLength"},
-		{"is too large", func() storage.Body { return storage.Body{Reader: strings.NewReader("abcde"), Size: storage.MaxObjectSize + 1} }, "EntityTooLarge"},
+		{"is too large", func() storage.Body {
+			return storage.Body{Reader: strings.NewReader("abcde"), Size: storage.MaxObjectSize + 1}
+		}, "EntityTooLarge"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

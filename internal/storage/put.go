@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -100,9 +101,7 @@ func (p *publication) begin(f *os.File) error {
 		}
 	}
 	set := map[string][]byte{}
-	if p.made.id != "" {
-		set[attrVersionID] = []byte(p.made.id)
-	}
+	maps.Copy(set, p.made.set)
 	if len(p.tags) > 0 {
 		if set[attrTags], err = json.Marshal(p.tags); err != nil {
 			return fmt.Errorf("encode tags: %w", err)
@@ -155,6 +154,10 @@ func (p *publication) end() {
 		} else {
 			p.made.undo()
 		}
+	}
+	if !p.published {
+		// The library may have made folders on the way already.
+		p.e.removeParents(p.bucket, p.key)
 	}
 	if p.release != nil {
 		p.release()
@@ -250,6 +253,9 @@ func (e *Embedded) CopyObject(ctx context.Context, in *CopyObjectInput) (*CopyOb
 }
 
 func (e *Embedded) copyObject(ctx context.Context, in *CopyObjectInput) (*CopyObjectOutput, error) {
+	if _, err := e.locate(in.Bucket, in.Key); err != nil {
+		return nil, err
+	}
 	if in.Source.Bucket == in.Bucket && in.Source.Key == in.Key && in.Source.VersionID == "" && !in.ReplaceHeaders {
 		return nil, invalidRequest("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
 	}

@@ -25,12 +25,19 @@ var (
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	if status, ok := play(); ok {
+		return status
+	}
 	dir, err := os.MkdirTemp("", "storage")
 	if err != nil {
 		panic(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if shared, err = storage.OpenEmbedded(context.Background(), dir, slog.New(slog.NewTextHandler(os.Stderr, nil))); err != nil {
+	open := storage.OpenEmbedded
+	if os.Getenv(roleVariable) == "beside" {
+		open = storage.OpenBeside
+	}
+	if shared, err = open(context.Background(), dir, slog.New(slog.DiscardHandler)); err != nil {
 		panic(err)
 	}
 	defer func() { _ = shared.Close() }()

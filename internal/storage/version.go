@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -10,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -39,14 +38,13 @@ func (e *Embedded) versionsOf(bucket, key string) string {
 }
 
 // version is one that is not current.
-type version struct {
-	id   string
-	made time.Time
-}
+type version struct{ id, order string }
 
-// noncurrent lists them, newest first. The id of a version begins with the time when it was made.
+// noncurrent lists them, newest first. Version ids sort by the time when they were made. A null version that was written
+// while versioning was suspended has such an id beside its name; one from before versions were kept is the oldest.
 func (e *Embedded) noncurrent(bucket, key, current string) ([]version, error) {
-	entries, err := os.ReadDir(e.versionsOf(bucket, key))
+	dir := e.versionsOf(bucket, key)
+	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -59,31 +57,20 @@ func (e *Embedded) noncurrent(bucket, key, current string) ([]version, error) {
 		if entry.Name() == current || !entry.Type().IsRegular() || checkVersionID(entry.Name()) != nil {
 			continue
 		}
-		v := version{id: entry.Name()}
-		if u, err := ulid.ParseStrict(v.id); err == nil {
-			v.made = u.Timestamp()
-		} else {
-			st, err := entry.Info()
-			if errors.Is(err, fs.ErrNotExist) {
+		v := version{id: entry.Name(), order: entry.Name()}
+		if v.id == NullVersion {
+			order, err := e.attrs.RetrieveAttribute(nil, dir, v.id, attrOrder)
+			if absent(err) {
 				continue
 			}
-			if err != nil {
+			if err != nil && !errors.Is(err, errNoAttribute) {
 				return nil, fmt.Errorf("list versions: %w", err)
 			}
-			v.made = st.ModTime().Truncate(time.Millisecond)
+			v.order = string(order)
 		}
 		all = append(all, v)
 	}
-	slices.SortFunc(all, func(a, b version) int {
-		if c := b.made.Compare(a.made); c != 0 {
-			return c
-		}
-		if a.id == NullVersion || b.id == NullVersion {
-			// It was there before versions were kept.
-			return cmp.Compare(flag(a.id == NullVersion), flag(b.id == NullVersion))
-		}
-		return cmp.Compare(b.id, a.id)
-	})
+	slices.SortFunc(all, func(a, b version) int { return strings.Compare(b.order, a.order) })
 	return all, nil
 }
 
@@ -98,6 +85,8 @@ func flag(b bool) int {
 type succession struct {
 	// id of the one that takes its place; empty makes it the null version.
 	id string
+	// set is what its file must say of this.
+	set map[string][]byte
 	// undo puts everything back when the change fails; done ends it when it was made.
 	undo, done func()
 }
@@ -109,8 +98,11 @@ func (e *Embedded) succeed(bucket, key, path string) (*succession, error) {
 		return nil, err
 	}
 	s := &succession{undo: func() {}, done: func() {}}
-	if status == Enabled {
-		s.id = newVersionID()
+	switch order := []byte(newVersionID()); status {
+	case Enabled:
+		s.id, s.set = string(order), map[string][]byte{attrVersionID: order}
+	case Suspended:
+		s.set = map[string][]byte{attrOrder: order}
 	}
 	st, err := os.Lstat(path)
 	if err != nil && !absent(err) {
@@ -128,7 +120,14 @@ func (e *Embedded) succeed(bucket, key, path string) (*succession, error) {
 		if err := keep(path, kept); err != nil {
 			return nil, fmt.Errorf("keep version: %w", err)
 		}
-		s.undo = func() { _ = os.Remove(kept); e.prune(bucket, key) }
+		s.undo = func() {
+			// Only while the version is still the current one; else this is where it lives.
+			now, err := os.Lstat(path)
+			if err == nil && os.SameFile(now, st) {
+				_ = os.Remove(kept)
+				e.prune(bucket, key)
+			}
+		}
 	case current != "":
 		s.done = e.attrs.discard(bucket, key)
 	}
