@@ -288,4 +288,3 @@ func TestSignInServesOnce(t *testing.T) {
 		t.Errorf("second: %d to %s", a.status, a.location())
 	}
 }
-
