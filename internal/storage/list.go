@@ -18,10 +18,8 @@ func (e *Embedded) ListObjects(ctx context.Context, in *ListObjectsInput) (*List
 	}
 	p := &page{prefix: in.Prefix, delimiter: in.Delimiter, marker: in.Marker, max: limit}
 	out := &ListObjectsOutput{}
-	status := Unversioned
 	err = e.list(ctx, in.Bucket, p,
-		func() (err error) { status, err = e.versioning(in.Bucket); return err },
-		func(key string, _ fs.DirEntry) (bool, error) { return e.isObject(in.Bucket, key, status) },
+		func(key string, _ fs.DirEntry) (bool, error) { return e.isObject(in.Bucket, key) },
 		func(key string, entry fs.DirEntry) error {
 			o, err := e.listed(in.Bucket, key, entry)
 			if err != nil || o == nil {
@@ -88,7 +86,7 @@ func pageLimit(name string, n int) (int, error) {
 
 // list offers the keys of a bucket to a page. lone shows a key by itself; counts says whether there is an object at a key,
 // for those that stand behind a common prefix.
-func (e *Embedded) list(ctx context.Context, bucket string, p *page, prepare func() error,
+func (e *Embedded) list(ctx context.Context, bucket string, p *page,
 	counts func(key string, entry fs.DirEntry) (bool, error), lone func(key string, entry fs.DirEntry) error,
 ) error {
 	if err := e.bucketAt(bucket); err != nil {
@@ -96,9 +94,6 @@ func (e *Embedded) list(ctx context.Context, bucket string, p *page, prepare fun
 	}
 	if p.max == 0 {
 		return nil
-	}
-	if err := prepare(); err != nil {
-		return err
 	}
 	plain, err := e.plainFolder(bucket, p.start())
 	if err != nil || !plain {
@@ -162,15 +157,9 @@ func (e *Embedded) plainFolder(bucket, folder string) (bool, error) {
 	return err == nil && st.IsDir(), err
 }
 
-// isObject says whether there is an object at the key of a file or folder that was found.
-func (e *Embedded) isObject(bucket, key string, status Versioning) (bool, error) {
-	if status != Unversioned {
-		if hidden, err := e.has(bucket, key, attrDeleteMarker); err != nil || hidden {
-			return false, err
-		}
-	}
-	return e.has(bucket, key, attrETag)
-}
+// isObject says whether there is an object at the key of a file or folder that was found. Delete markers, and folders that
+// only lead to objects, have no entity tag.
+func (e *Embedded) isObject(bucket, key string) (bool, error) { return e.has(bucket, key, attrETag) }
 
 func (e *Embedded) has(bucket, key, attribute string) (bool, error) {
 	_, err := e.attrs.RetrieveAttribute(nil, bucket, key, attribute)
@@ -180,35 +169,31 @@ func (e *Embedded) has(bucket, key, attribute string) (bool, error) {
 	return err == nil, err
 }
 
-// listed describes the object at a key as a listing shows it. It is nil when there is none, or none any more.
+// listed describes the object at a key as a listing shows it. It is nil when there is none, or none any more. It asks for
+// the two attributes that a listing shows and no others, as it is asked a thousand times for a page.
 func (e *Embedded) listed(bucket, key string, entry fs.DirEntry) (*ListedObject, error) {
-	attrs := map[string][]byte{}
-	for range attempts {
-		all, err := e.attrs.all(nil, bucket, key)
-		if errors.Is(err, errOverflowGone) {
-			continue
-		}
-		if absent(err) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		attrs = all
-		break
-	}
-	if _, hidden := attrs[attrDeleteMarker]; hidden || attrs[attrETag] == nil {
+	etag, err := e.attrs.RetrieveAttribute(nil, bucket, key, attrETag)
+	if errors.Is(err, errNoAttribute) || absent(err) {
 		return nil, nil
 	}
-	return e.listedFrom(key, attrs, func() (fs.FileInfo, error) {
-		if entry == nil {
-			return os.Lstat(filepath.Join(e.objects, bucket, key))
-		}
-		return entry.Info()
-	})
+	if err != nil {
+		return nil, err
+	}
+	checksums, err := e.attrs.RetrieveAttribute(nil, bucket, key, attrChecksums)
+	switch {
+	case absent(err):
+		return nil, nil
+	case err != nil && !errors.Is(err, errNoAttribute) && !errors.Is(err, errOverflowGone):
+		return nil, err
+	}
+	stat := func() (fs.FileInfo, error) { return os.Lstat(filepath.Join(e.objects, bucket, key)) }
+	if entry != nil {
+		stat = entry.Info
+	}
+	return listedFrom(key, map[string][]byte{attrETag: etag, attrChecksums: checksums}, stat)
 }
 
-func (e *Embedded) listedFrom(key string, attrs map[string][]byte, stat func() (fs.FileInfo, error)) (*ListedObject, error) {
+func listedFrom(key string, attrs map[string][]byte, stat func() (fs.FileInfo, error)) (*ListedObject, error) {
 	st, err := stat()
 	if absent(err) {
 		return nil, nil

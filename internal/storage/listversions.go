@@ -23,7 +23,6 @@ func (e *Embedded) ListObjectVersions(ctx context.Context, in *ListObjectVersion
 	p := &page{prefix: in.Prefix, delimiter: in.Delimiter, marker: in.KeyMarker, resume: in.VersionIDMarker != "", max: limit}
 	l := &versionLister{e: e, in: in, page: p, out: &ListObjectVersionsOutput{}}
 	err = e.list(ctx, in.Bucket, p,
-		func() (err error) { l.status, err = e.versioning(in.Bucket); return err },
 		func(key string, _ fs.DirEntry) (bool, error) { return l.exists(key) },
 		func(key string, _ fs.DirEntry) error { return l.show(key) })
 	if err != nil {
@@ -41,21 +40,18 @@ func (e *Embedded) ListObjectVersions(ctx context.Context, in *ListObjectVersion
 
 // versionLister shows the versions of the keys that the page offers to it.
 type versionLister struct {
-	e      *Embedded
-	in     *ListObjectVersionsInput
-	page   *page
-	status Versioning
-	out    *ListObjectVersionsOutput
+	e    *Embedded
+	in   *ListObjectVersionsInput
+	page *page
+	out  *ListObjectVersionsOutput
 }
 
 // exists says whether a key has any version, be it a delete marker.
 func (l *versionLister) exists(key string) (bool, error) {
-	if l.status != Unversioned {
-		if hidden, err := l.e.has(l.in.Bucket, key, attrDeleteMarker); err != nil || hidden {
-			return hidden, err
-		}
+	if ok, err := l.e.isObject(l.in.Bucket, key); err != nil || ok {
+		return ok, err
 	}
-	return l.e.has(l.in.Bucket, key, attrETag)
+	return l.e.has(l.in.Bucket, key, attrDeleteMarker)
 }
 
 // show puts the versions of a key on the page, newest first. They are read while nobody changes the key, since a version
@@ -130,7 +126,7 @@ func (l *versionLister) describe(bucket, object, path, key string) (*orderedVers
 	if !marker && attrs[attrETag] == nil {
 		return nil, nil
 	}
-	o, err := l.e.listedFrom(key, attrs, func() (fs.FileInfo, error) { return os.Lstat(path) })
+	o, err := listedFrom(key, attrs, func() (fs.FileInfo, error) { return os.Lstat(path) })
 	if err != nil || o == nil {
 		return nil, err
 	}
