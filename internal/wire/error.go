@@ -100,3 +100,28 @@ func AsError(err error) *Error {
 	}
 	return Internal(err)
 }
+
+// UnknownOperation is the answer to an operation that the service does not have.
+func UnknownOperation() *Error {
+	return &Error{Kind: KindUnknownOperation, Code: "UnknownOperation", Message: "The requested operation is not known to this service."}
+}
+
+// NotImplemented is the answer to an operation that the service has and this server lacks.
+func NotImplemented(operation string) *Error {
+	return &Error{Kind: KindNotImplemented, Code: "NotImplemented", Message: "The operation " + operation + " is not implemented by this server."}
+}
+
+// TooLarge is the answer to a request beyond its bounds.
+func TooLarge(message string) *Error {
+	return &Error{Kind: KindTooLarge, Code: "RequestEntityTooLarge", Status: 413, Message: message}
+}
+
+// Unavailable is the answer while something that a request needs is not there.
+func Unavailable(message string) *Error {
+	return &Error{Kind: KindUnavailable, Code: "ServiceUnavailable", Status: 503, Message: message}
+}
+
+// Throttled is the answer to too many requests.
+func Throttled(message string) *Error {
+	return &Error{Kind: KindThrottled, Code: "Throttling", Message: message}
+}

@@ -1,0 +1,12 @@
+// Package wire speaks the four protocols of the AWS APIs on the server's side: awsJson 1.1, restJson, query and restXml.
+//
+// A request goes through three steps. Mux.Name finds the service and the operation, so that every error has the right
+// envelope. Call.Decode reads the body into a tree (JSON, XML or a form, all behind one interface), binds the tree to the
+// operation's input and holds it against every constraint of the model. Call.WriteOutput and Call.WriteError write the
+// answer back. What a type is on the wire is in its struct tags, what its texts and numbers may be in the model's table of
+// shapes; both are generated. No operation has code of its own here.
+//
+// What it promises: a body that a protocol cannot read, a constraint that is broken and an operation that is unknown are
+// answered with the code, status and envelope that the AWS service has for them. Nesting, the number of parts and of
+// parameters are bounded whatever the size of the body. Members that the model calls secret are never echoed.
+package wire
