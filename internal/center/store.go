@@ -213,9 +213,9 @@ type request struct {
 	result      string
 }
 
-func readRequest(ctx context.Context, tx *store.Tx, account, operation, token string) (request, error) {
+func readRequest(ctx context.Context, tx *store.Tx, account, operation, token string, oldest int64) (request, error) {
 	return store.One(ctx, tx, func(s store.Scanner) (r request, err error) { return r, s.Scan(&r.fingerprint, &r.result) },
-		`SELECT fingerprint, result FROM center_requests WHERE account = ? AND operation = ? AND token = ?`, account, operation, token)
+		`SELECT fingerprint, result FROM center_requests WHERE account = ? AND operation = ? AND token = ? AND created >= ?`, account, operation, token, oldest)
 }
 
 // putRequest remembers an outcome, and forgets those from before oldest.

@@ -1,0 +1,195 @@
+package token
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lakegate/lakegate/internal/api/ssooidc"
+	"github.com/lakegate/lakegate/internal/center"
+	"github.com/lakegate/lakegate/internal/store"
+	"github.com/lakegate/lakegate/internal/trail"
+	"github.com/lakegate/lakegate/internal/wire"
+)
+
+// exchangeAssertion is the grant jwt-bearer.
+func (s *Service) exchangeAssertion(ctx context.Context, x *exchange) (*ssooidc.CreateTokenWithIAMOutput, error) {
+	if x.in.Assertion == nil || *x.in.Assertion == "" {
+		return nil, x.refuse("assertion", ssooidc.InvalidRequestException("Invalid request provided"), errors.New("the request has no assertion"))
+	}
+	a, err := parseAssertion(*x.in.Assertion, s.algorithms)
+	if err != nil {
+		return nil, x.refuse("assertion", invalidGrant(), err)
+	}
+	x.pass("assertion", "a JWT signed with "+string(a.alg))
+	if err := s.believe(ctx, x, a); err != nil {
+		return nil, err
+	}
+	if err := s.findPerson(x, &a.claims); err != nil {
+		return nil, err
+	}
+	if x.signedIn = a.claims.issued; x.signedIn.IsZero() {
+		x.signedIn = x.now
+	}
+	if err := s.admit(x, nil); err != nil {
+		return nil, err
+	}
+	out, refresh, err := s.issue(ctx, x, "")
+	if err != nil {
+		return nil, err
+	}
+	// Last, so that a token is not used up by a request that was refused.
+	id := tokenID(x.instance.ARN, a)
+	err = s.db.Update(ctx, func(tx *store.Tx) error {
+		if err := useToken(ctx, tx, id, a.claims.expires.Add(clockSkew)); err != nil || refresh == nil {
+			return err
+		}
+		return insertRefresh(ctx, tx, *refresh)
+	})
+	if errors.Is(err, errReplayed) {
+		return nil, x.refuse("first use", invalidGrant(), err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("mark token as used: %w", err)
+	}
+	x.pass("first use", "")
+	return out, nil
+}
+
+// tokenID is what tells an assertion from every other: its jti, unique for an issuer, or else what was signed. The
+// signature is left out, since there can be many for the same text.
+func tokenID(instance string, a *assertion) []byte {
+	kind, id := "jti", a.claims.id
+	if id == "" {
+		kind, id = "jws", a.signed
+	}
+	h := sha256.New()
+	for _, part := range []string{instance, a.claims.issuer, kind, id} {
+		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // lengths, so that parts cannot run into each other
+	}
+	return h.Sum(nil)
+}
+
+// believe finds the issuer and holds the assertion against what the issuer signed, the clock and the grant.
+func (s *Service) believe(ctx context.Context, x *exchange, a *assertion) error {
+	type candidate struct {
+		issuer    *center.Issuer
+		audiences []string
+	}
+	var candidates []candidate
+	for _, authorized := range x.app.Grants[center.GrantJWTBearer].Issuers {
+		i, ok := s.center.Issuer(authorized.ARN)
+		if ok && i.URL == a.claims.issuer && i.Instance == x.instance.ARN {
+			candidates = append(candidates, candidate{i, authorized.Audiences})
+		}
+	}
+	if len(candidates) == 0 {
+		return x.refuse("issuer", invalidGrant(), fmt.Errorf("the grant has no trusted token issuer with the URL %.512q", a.claims.issuer))
+	}
+	x.pass("issuer", a.claims.issuer)
+	if err := s.issuers.verify(ctx, a.claims.issuer, a); err != nil {
+		return x.refuse("signature", invalidGrant(), err)
+	}
+	x.pass("signature", "by a key of the issuer")
+	if err := a.claims.checkTimes(x.now, clockSkew, s.longest); err != nil {
+		return x.refuse("time", invalidGrant(), err)
+	}
+	x.pass("time", "")
+	// Issuers with the same URL differ in their audiences or mapping: the first that is meant for the token counts.
+	for _, c := range candidates {
+		if slices.ContainsFunc(a.claims.audiences, func(aud string) bool { return slices.Contains(c.audiences, aud) }) {
+			x.issuer = c.issuer
+			x.pass("audience", c.issuer.ARN)
+			return nil
+		}
+	}
+	return x.refuse("audience", invalidGrant(), fmt.Errorf("the token is for %.512q, which the grant does not authorise", a.claims.audiences))
+}
+
+// findPerson maps the claim to the one person whom it names.
+func (s *Service) findPerson(x *exchange, c *claims) error {
+	value, err := c.claim(x.issuer.Claim)
+	if err != nil {
+		return x.refuse("person", invalidGrant(), err)
+	}
+	found := s.people.FindUsers(x.instance.StoreID, x.issuer.Attribute, value)
+	if len(found) != 1 {
+		return x.refuse("person", invalidGrant(), fmt.Errorf("%d people have the %s %.256q that claim %s holds", len(found), x.issuer.Attribute, value, x.issuer.Claim))
+	}
+	return s.take(x, found[0])
+}
+
+// take sets the person, who has to be there and enabled.
+func (s *Service) take(x *exchange, userID string) error {
+	p, ok := s.people.User(x.instance.StoreID, userID)
+	if !ok {
+		return x.refuse("person", invalidGrant(), fmt.Errorf("the person %s is no longer in the directory", userID))
+	}
+	x.person = p
+	x.entry.Add(trail.KeyPersonID, p.ID)
+	x.entry.Add(trail.KeyPersonName, p.UserName)
+	x.entry.Add(trail.KeyIdentityStore, x.instance.StoreARN())
+	if !p.Enabled {
+		return x.refuse("person", invalidGrant(), fmt.Errorf("the person %s is disabled", p.UserName))
+	}
+	x.pass("person", p.UserName)
+	return nil
+}
+
+// admit asks whether the person may use the application, and for which of the scopes. Nil bounds means that the
+// application's own are the limit.
+func (s *Service) admit(x *exchange, bounds []string) error {
+	if !s.center.Assigned(x.app.ARN, x.person.ID, s.people.GroupsOf(x.instance.StoreID, x.person.ID)) {
+		return x.refuse("assignment", wire.AccessDenied(""), errors.New("the person is not assigned to the application, nor is a group of theirs"))
+	}
+	x.pass("assignment", "")
+	scopes, err := grantScopes(x.app.ScopeNames(), bounds, x.in.Scope)
+	if err != nil {
+		return x.refuse("scope", ssooidc.InvalidScopeException("Invalid scope provided"), err)
+	}
+	x.scopes = scopes
+	x.pass("scope", strings.Join(scopes, " "))
+	return nil
+}
+
+// The scopes that every application has.
+const (
+	scopeOpenID  = "openid"
+	scopeAWS     = "aws"
+	scopeContext = "sts:identity_context"
+)
+
+// grantScopes answers a request for scopes: none asked for means all there are. bounds, when not nil, are the scopes that
+// an earlier answer gave, which a refresh cannot widen.
+func grantScopes(configured, bounds, asked []string) ([]string, error) {
+	all := append(append([]string{scopeContext}, configured...), scopeOpenID, scopeAWS)
+	if bounds != nil {
+		all = slices.DeleteFunc(all, func(s string) bool { return !slices.Contains(bounds, s) })
+	}
+	for _, s := range asked {
+		if !slices.Contains(all, s) {
+			return nil, fmt.Errorf("scope %.160q is not configured for the application", s)
+		}
+	}
+	if len(asked) > 0 {
+		all = slices.DeleteFunc(all, func(s string) bool { return !slices.Contains(asked, s) })
+	}
+	if len(all) == 0 {
+		return nil, errors.New("no scope is left")
+	}
+	return compact(all), nil
+}
+
+// compact removes repetitions and keeps the order; somebody may have configured a scope that is there anyway.
+func compact(all []string) []string {
+	var out []string
+	for _, s := range all {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,201 @@
+package token
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/lakegate/lakegate/internal/api/ssooidc"
+	"github.com/lakegate/lakegate/internal/authz"
+	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/center"
+	"github.com/lakegate/lakegate/internal/directory"
+	"github.com/lakegate/lakegate/internal/store"
+	"github.com/lakegate/lakegate/internal/trail"
+	"github.com/lakegate/lakegate/internal/wire"
+)
+
+// Times of an exchange.
+const (
+	// tokenTime is the life of what an exchange gives.
+	tokenTime = time.Hour
+	// refreshTime is how long a sign-in can be refreshed: AWS's default of an interactive session.
+	refreshTime = 8 * time.Hour
+	// clockSkew is how far an issuer's clock may differ.
+	clockSkew = time.Minute
+	// longestAssertion bounds how long the use of an assertion has to be remembered.
+	longestAssertion = 24 * time.Hour
+)
+
+// Directory is what an exchange asks of the people.
+type Directory interface {
+	FindUsers(storeID, attribute, value string) []string
+	User(storeID, userID string) (directory.Person, bool)
+	GroupsOf(storeID, userID string) []string
+}
+
+// Contexts seals identity contexts; session provides it.
+type Contexts interface {
+	SealContext(p *caller.Identity, expires time.Time) (string, error)
+}
+
+// Config says what a token exchange works with.
+type Config struct {
+	DB         *store.DB
+	Center     *center.Center
+	Directory  Directory
+	Contexts   Contexts
+	Authorizer *authz.Authorizer
+	Keys       *Keyring
+	// WebURL is the URL of the web door, without a slash at the end. The issuer of an instance is below it.
+	WebURL string
+	// Strict accepts RS256 alone, as AWS does.
+	Strict bool
+	// Development accepts issuers by http on loopback.
+	Development bool
+	// AllowPrivate accepts issuers that are not on the public internet.
+	AllowPrivate bool
+	// RootCAs verify the certificates of issuers; nil takes the system's.
+	RootCAs *x509.CertPool
+	// LongestAssertion is how far ahead the exp of an assertion may be; zero means 24 hours.
+	LongestAssertion time.Duration
+}
+
+// Service is sso-oidc.
+type Service struct {
+	db         *store.DB
+	center     *center.Center
+	people     Directory
+	contexts   Contexts
+	authorizer *authz.Authorizer
+	keys       *Keyring
+	webURL     string
+	algorithms []jose.SignatureAlgorithm
+	issuers    *issuers
+	longest    time.Duration
+}
+
+// New returns the service.
+func New(cfg Config) *Service {
+	s := &Service{
+		db: cfg.DB, center: cfg.Center, people: cfg.Directory, contexts: cfg.Contexts, authorizer: cfg.Authorizer,
+		keys: cfg.Keys, webURL: cfg.WebURL, algorithms: extendedAlgorithms, longest: cfg.LongestAssertion,
+	}
+	if cfg.Strict {
+		s.algorithms = strictAlgorithms
+	}
+	if s.longest == 0 {
+		s.longest = longestAssertion
+	}
+	s.issuers = newIssuers(newFetcher(cfg.Development, cfg.AllowPrivate, &tls.Config{RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12}), cfg.DB.Now)
+	return s
+}
+
+// Tend forgets what has expired and rotates the signing keys. It is called from time to time.
+func (s *Service) Tend(ctx context.Context) error {
+	err := s.db.Update(ctx, func(tx *store.Tx) error { return sweep(ctx, tx, s.db.Now()) })
+	if err != nil {
+		return fmt.Errorf("sweep tokens: %w", err)
+	}
+	return s.keys.Tend(ctx, func(instance string) bool {
+		_, ok := s.center.Instance(instance)
+		return ok
+	})
+}
+
+// Publisher serves the discovery documents and key sets of the instances.
+func (s *Service) Publisher() *Publisher {
+	return &Publisher{Base: s.webURL, Keys: s.keys, Exists: func(id string) (string, bool) {
+		for _, i := range s.center.Instances() {
+			if i.ID() == id {
+				return i.ARN, true
+			}
+		}
+		return "", false
+	}}
+}
+
+// CreateTokenWithIAM exchanges an assertion, or a refresh token, for tokens that name a person.
+func (s *Service) CreateTokenWithIAM(ctx context.Context, in *ssooidc.CreateTokenWithIAMInput) (*ssooidc.CreateTokenWithIAMOutput, error) {
+	x, err := s.begin(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	switch in.GrantType {
+	case center.GrantJWTBearer:
+		return s.exchangeAssertion(ctx, x)
+	case center.GrantRefreshToken:
+		return s.exchangeRefresh(ctx, x)
+	}
+	return nil, x.refuse("grant type", ssooidc.UnsupportedGrantTypeException("Unsupported grant type provided"), fmt.Errorf("%.80q is not offered", in.GrantType))
+}
+
+// exchange is a request for tokens as far as it got.
+type exchange struct {
+	in       *ssooidc.CreateTokenWithIAMInput
+	entry    *trail.Entry
+	now      time.Time
+	app      *center.Application
+	instance *center.Instance
+
+	issuer   *center.Issuer
+	person   directory.Person
+	scopes   []string
+	signedIn time.Time
+}
+
+// refuse notes what failed and returns what the client is told.
+func (x *exchange) refuse(step string, answer *wire.Error, cause error) error {
+	x.entry.Step(step, trail.Fail, cause.Error())
+	return answer.Because(cause)
+}
+
+func (x *exchange) pass(step, detail string) { x.entry.Step(step, trail.Pass, detail) }
+
+// The words for clients say no more than the code.
+func invalidGrant() *wire.Error  { return ssooidc.InvalidGrantException("Invalid grant provided") }
+func invalidClient() *wire.Error { return ssooidc.InvalidClientException("Invalid client provided") }
+func unauthorizedClient() *wire.Error {
+	return ssooidc.UnauthorizedClientException("Client is not authorized to perform this operation")
+}
+
+// begin finds the application, asks whether the caller may act as it, and whether it may ask for this grant.
+func (s *Service) begin(ctx context.Context, in *ssooidc.CreateTokenWithIAMInput) (*exchange, error) {
+	x := &exchange{in: in, entry: trail.From(ctx), now: s.db.Now()}
+	app, ok := s.center.Application(in.ClientId)
+	if ok {
+		x.instance, ok = s.center.Instance(app.Instance)
+	}
+	if !ok {
+		authz.Open(ctx) // There is nothing whose policy could be asked.
+		return nil, x.refuse("find application", invalidClient(), fmt.Errorf("no application %.256s", in.ClientId))
+	}
+	x.app = app
+	x.pass("find application", app.ARN)
+	x.entry.Resource("AWS::SSO::Application", app.ARN, x.instance.Account)
+	x.entry.Add(trail.KeyApplication, app.ARN)
+	err := s.authorizer.Authorize(ctx, authz.Request{
+		Action: "sso-oauth:CreateTokenWithIAM", Resource: app.ARN, Account: x.instance.Account,
+		ResourcePolicy: app.ActorPolicy(), MustAllow: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !app.Enabled {
+		return nil, x.refuse("application", unauthorizedClient(), errors.New("the application is disabled"))
+	}
+	x.pass("application", "enabled")
+	switch in.GrantType {
+	case center.GrantJWTBearer, center.GrantRefreshToken, center.GrantAuthorizationCode, center.GrantTokenExchange:
+		if _, ok := app.Grants[in.GrantType]; !ok {
+			return nil, x.refuse("grant type", unauthorizedClient(), fmt.Errorf("the application has no grant %s", in.GrantType))
+		}
+		x.pass("grant type", in.GrantType)
+	}
+	return x, nil
+}
