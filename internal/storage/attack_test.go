@@ -123,12 +123,11 @@ func TestBucketNamesCannotLeaveTheFolder(t *testing.T) {
 		_, listed := shared.ListObjects(ctx, &storage.ListObjectsInput{Bucket: name, MaxKeys: 1})
 		_, versions := shared.ListObjectVersions(ctx, &storage.ListObjectVersionsInput{Bucket: name, MaxKeys: 1})
 		_, uploads := shared.ListMultipartUploads(ctx, &storage.ListMultipartUploadsInput{Bucket: name, MaxUploads: 1})
-		_, tags := shared.GetBucketTagging(ctx, name)
 		_, versioning := shared.GetBucketVersioning(ctx, name)
 		_, lock := shared.GetObjectLockConfiguration(ctx, name)
 		for op, err := range map[string]error{
 			"create": shared.CreateBucket(ctx, storage.CreateBucketInput{Bucket: name}), "delete": shared.DeleteBucket(ctx, name), "head": shared.HeadBucket(ctx, name),
-			"list": listed, "versions": versions, "uploads": uploads, "tags": tags, "put tags": shared.PutBucketTagging(ctx, name, nil),
+			"list": listed, "versions": versions, "uploads": uploads,
 			"versioning": versioning, "put versioning": shared.PutBucketVersioning(ctx, name, storage.Enabled), "lock": lock, "put lock": shared.PutObjectLockConfiguration(ctx, name, storage.LockConfiguration{}),
 		} {
 			if code(err) != "InvalidBucketName" {

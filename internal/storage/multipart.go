@@ -78,7 +78,7 @@ func (e *Embedded) createUpload(ctx context.Context, in *CreateMultipartUploadIn
 	if strings.HasSuffix(in.Key, "/") {
 		return nil, invalidArgument("key", in.Key, "This storage keeps no content under a key that ends with a slash.")
 	}
-	if err := errors.Join(in.Headers.check(), checkTags(in.Tags, MaxObjectTags), e.checkLocks(in.Bucket, in.Retention, in.LegalHold)); err != nil {
+	if err := errors.Join(in.Headers.check(), CheckTags(in.Tags, MaxObjectTags), e.checkLocks(in.Bucket, in.Retention, in.LegalHold)); err != nil {
 		return nil, err
 	}
 	set := map[string][]byte{attrInitiated: []byte(e.now().UTC().Format(time.RFC3339Nano))}

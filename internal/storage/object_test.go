@@ -520,20 +520,6 @@ func TestTags(t *testing.T) {
 		_, err := shared.PutObjectTagging(t.Context(), current(b, "k"), tt.tags)
 		wantCode(t, name, err, tt.want)
 	}
-	_, err := shared.GetBucketTagging(t.Context(), b)
-	wantCode(t, "bucket without tags", err, "NoSuchTagSet")
-	if err := shared.PutBucketTagging(t.Context(), b, many); err != nil {
-		t.Fatal(err)
-	}
-	got, err := shared.GetBucketTagging(t.Context(), b)
-	if err != nil || !cmp.Equal(got, many) {
-		t.Errorf("bucket tags = %v, %v", got, err)
-	}
-	if err := shared.DeleteBucketTagging(t.Context(), b); err != nil {
-		t.Fatal(err)
-	}
-	_, err = shared.GetBucketTagging(t.Context(), b)
-	wantCode(t, "after delete", err, "NoSuchTagSet")
 	for s, want := range map[string]string{"a=1&b=2": "", "a=1&a=2": "InvalidArgument", "a=%zz": "InvalidArgument", "a": "", "a=%2A": "InvalidTag"} {
 		_, err := storage.ParseTagging(s)
 		wantCode(t, "ParseTagging "+s, err, want)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,7 +24,7 @@ func (e *Embedded) put(ctx context.Context, in *PutObjectInput) (*PutObjectOutpu
 	if _, err := e.locate(in.Bucket, in.Key); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(in.Headers.check(), checkTags(in.Tags, MaxObjectTags), checkWrite(in.IfMatch, in.IfNoneMatch), e.checkLocks(in.Bucket, in.Retention, in.LegalHold)); err != nil {
+	if err := errors.Join(in.Headers.check(), CheckTags(in.Tags, MaxObjectTags), checkWrite(in.IfMatch, in.IfNoneMatch), e.checkLocks(in.Bucket, in.Retention, in.LegalHold)); err != nil {
 		return nil, err
 	}
 	u, err := newUpload(in.Body)
@@ -314,36 +313,4 @@ func (e *Embedded) source(ref ObjectRef, c Conditions) (*opened, *ObjectInfo, er
 		return nil, nil, err
 	}
 	return src, info, nil
-}
-
-// checkTags keeps S3's rules for tags.
-func checkTags(tags map[string]string, most int) error {
-	if len(tags) > most {
-		return refuse("BadRequest", http.StatusBadRequest, fmt.Sprintf("Tags cannot be greater than %d", most))
-	}
-	for k, v := range tags {
-		switch {
-		case k == "" || len([]rune(k)) > MaxTagKey || !tagText(k):
-			return refuse("InvalidTag", http.StatusBadRequest, "The TagKey you have provided is invalid").with("TagKey", k)
-		case len([]rune(v)) > MaxTagValue || !tagText(v):
-			return refuse("InvalidTag", http.StatusBadRequest, "The TagValue you have provided is invalid").with("TagKey", k).with("TagValue", v)
-		}
-	}
-	return nil
-}
-
-// ParseTagging reads the x-amz-tagging header, which is encoded as a query.
-func ParseTagging(s string) (map[string]string, error) {
-	q, err := url.ParseQuery(s)
-	if err != nil {
-		return nil, invalidArgument("x-amz-tagging", s, "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.")
-	}
-	tags := make(map[string]string, len(q))
-	for k, v := range q {
-		if len(v) != 1 {
-			return nil, invalidArgument("x-amz-tagging", s, "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.")
-		}
-		tags[k] = v[0]
-	}
-	return tags, checkTags(tags, MaxObjectTags)
 }

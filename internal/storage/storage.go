@@ -2,7 +2,8 @@
 //
 // It stands below everything that knows about people and permissions. It is asked with typed values (a bucket, a key, a
 // version, a range), never with a client's path, query or headers, and it checks those values again, because a mistake
-// above must not become a way out of the folder that it guards. Who owns a bucket and who may read it is not its matter.
+// above must not become a way out of the folder that it guards. Who owns a bucket, its policy and its tags, and who may read
+// it, is not its matter.
 //
 // There is one back end in this package, Embedded, which keeps each object as a file of the same name:
 //
@@ -54,10 +55,6 @@ type Buckets interface {
 
 	GetBucketVersioning(ctx context.Context, bucket string) (Versioning, error)
 	PutBucketVersioning(ctx context.Context, bucket string, status Versioning) error
-	// GetBucketTagging answers NoSuchTagSet when there is none.
-	GetBucketTagging(ctx context.Context, bucket string) (map[string]string, error)
-	PutBucketTagging(ctx context.Context, bucket string, tags map[string]string) error
-	DeleteBucketTagging(ctx context.Context, bucket string) error
 }
 
 // Objects are written, read, listed and deleted. Inputs name one object each.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"unicode"
 )
@@ -61,7 +62,7 @@ func (e *Embedded) GetObjectTagging(_ context.Context, ref ObjectRef) (*TaggingO
 
 // PutObjectTagging replaces the tags of a version.
 func (e *Embedded) PutObjectTagging(_ context.Context, ref ObjectRef, tags map[string]string) (string, error) {
-	if err := checkTags(tags, MaxObjectTags); err != nil {
+	if err := CheckTags(tags, MaxObjectTags); err != nil {
 		return "", err
 	}
 	release, err := e.change(ref.Bucket, ref.Key)
@@ -77,37 +78,34 @@ func (e *Embedded) PutObjectTagging(_ context.Context, ref ObjectRef, tags map[s
 	return string(o.attrs[attrVersionID]), modelled(e.storeTags(o.bucket, o.object, tags))
 }
 
-// GetBucketTagging reads the tags of a bucket.
-func (e *Embedded) GetBucketTagging(_ context.Context, bucket string) (map[string]string, error) {
-	if err := e.bucketAt(bucket); err != nil {
-		return nil, err
+// CheckTags refuses what S3 refuses as tags; most is how many there may be.
+func CheckTags(tags map[string]string, most int) error {
+	if len(tags) > most {
+		return refuse("BadRequest", http.StatusBadRequest, fmt.Sprintf("Tags cannot be greater than %d", most))
 	}
-	raw, err := e.attrs.RetrieveAttribute(nil, bucket, "", attrTags)
-	if errors.Is(err, errNoAttribute) {
-		return nil, refuse("NoSuchTagSet", http.StatusNotFound, "The TagSet does not exist").with("BucketName", bucket)
+	for k, v := range tags {
+		switch {
+		case k == "" || len([]rune(k)) > MaxTagKey || !tagText(k):
+			return refuse("InvalidTag", http.StatusBadRequest, "The TagKey you have provided is invalid").with("TagKey", k)
+		case len([]rune(v)) > MaxTagValue || !tagText(v):
+			return refuse("InvalidTag", http.StatusBadRequest, "The TagValue you have provided is invalid").with("TagKey", k).with("TagValue", v)
+		}
 	}
+	return nil
+}
+
+// ParseTagging reads the x-amz-tagging header, which is encoded as a query.
+func ParseTagging(s string) (map[string]string, error) {
+	q, err := url.ParseQuery(s)
 	if err != nil {
-		return nil, modelled(fmt.Errorf("read tags: %w", err))
+		return nil, invalidArgument("x-amz-tagging", s, "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.")
 	}
-	tags, err := tagsOf(map[string][]byte{attrTags: raw})
-	return tags, modelled(err)
-}
-
-// PutBucketTagging replaces the tags of a bucket.
-func (e *Embedded) PutBucketTagging(_ context.Context, bucket string, tags map[string]string) error {
-	if err := checkTags(tags, MaxBucketTags); err != nil {
-		return err
+	tags := make(map[string]string, len(q))
+	for k, v := range q {
+		if len(v) != 1 {
+			return nil, invalidArgument("x-amz-tagging", s, "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.")
+		}
+		tags[k] = v[0]
 	}
-	l := e.bucketLock(bucket)
-	l.Lock()
-	defer l.Unlock()
-	if err := e.bucketAt(bucket); err != nil {
-		return err
-	}
-	return modelled(e.storeTags(bucket, "", tags))
-}
-
-// DeleteBucketTagging removes the tags of a bucket.
-func (e *Embedded) DeleteBucketTagging(ctx context.Context, bucket string) error {
-	return e.PutBucketTagging(ctx, bucket, nil)
+	return tags, CheckTags(tags, MaxObjectTags)
 }

@@ -13,7 +13,6 @@ const (
 	MaxParts        = 10000
 	MaxPage         = 1000 // keys, versions, uploads or parts in one answer
 	MaxObjectTags   = 10
-	MaxBucketTags   = 50
 	MaxTagKey       = 128
 	MaxTagValue     = 256
 	MaxHeaderLength = 4 << 10 // one content header
