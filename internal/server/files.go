@@ -131,3 +131,39 @@ func ReadCredentials(dir, account string) (Profile, error) {
 	}
 	return p, nil
 }
+
+// Place is what the clients of an installation have to know of it, also while no server runs.
+type Place struct {
+	Region string `json:"region"`
+	API    string `json:"api"`
+}
+
+const placeFile = "place.json"
+
+// WritePlace remembers where the API door was opened.
+func WritePlace(dir string, p Place) error {
+	text, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode place: %w", err)
+	}
+	if err := store.WriteFile(filepath.Join(dir, placeFile), append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write place: %w", err)
+	}
+	return nil
+}
+
+// ReadPlace reads the Region and the address of the API door of an installation.
+func ReadPlace(dir string) (region, api string, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, placeFile)) //nolint:gosec // the operator names the directory
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", "", fmt.Errorf("no installation in %s (it has no %s): start a server there first", dir, placeFile)
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("read place: %w", err)
+	}
+	var p Place
+	if err := json.Unmarshal(text, &p); err != nil {
+		return "", "", fmt.Errorf("read %s: %w", placeFile, err)
+	}
+	return p.Region, p.API, nil
+}

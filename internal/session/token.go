@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lakegate/lakegate/internal/arn"
+	"github.com/lakegate/lakegate/internal/authn"
 	"github.com/lakegate/lakegate/internal/caller"
 )
 
@@ -20,14 +21,8 @@ type Credentials struct {
 // maxToken bounds a session token, so that it fits a header with room to spare.
 const maxToken = 4096
 
-var (
-	// ErrTokenTooLarge says that what the session has to carry does not fit a token.
-	ErrTokenTooLarge = errors.New("the session does not fit a token")
-	// ErrInvalidToken says that a token was not issued here for this access key, or was altered.
-	ErrInvalidToken = errors.New("invalid session token")
-	// ErrExpiredToken says that a session is over.
-	ErrExpiredToken = errors.New("expired session token")
-)
+// ErrTokenTooLarge says that what the session has to carry does not fit a token.
+var ErrTokenTooLarge = errors.New("the session does not fit a token")
 
 // claims is the sealed form of a session. The short names keep tokens short.
 type claims struct {
@@ -117,21 +112,21 @@ func (r *Ring) Issue(c *caller.Caller) (Credentials, error) {
 }
 
 // Open returns the secret of temporary credentials and whom they speak for. The caller is shared: do not change it.
-// ErrInvalidToken and ErrExpiredToken say what is wrong with a token.
+// authn.ErrInvalidToken and authn.ErrExpiredToken say what is wrong with a token.
 func (r *Ring) Open(accessKeyID, token string) (secret string, c *caller.Caller, err error) {
 	if len(token) > maxToken {
-		return "", nil, ErrInvalidToken
+		return "", nil, authn.ErrInvalidToken
 	}
 	text, key, err := r.open(accessKeyID, token)
 	if err != nil {
-		return "", nil, ErrInvalidToken
+		return "", nil, authn.ErrInvalidToken
 	}
 	var cl claims
 	if err := json.Unmarshal(text, &cl); err != nil {
 		return "", nil, fmt.Errorf("decode session: %w", err)
 	}
 	if r.now().Unix() >= cl.Expires {
-		return "", nil, ErrExpiredToken
+		return "", nil, authn.ErrExpiredToken
 	}
 	return key.secretFor(accessKeyID, token), cl.caller(accessKeyID), nil
 }
@@ -186,7 +181,7 @@ func (c *Cache) Open(accessKeyID, token string) (string, *caller.Caller, error) 
 	c.mu.RUnlock()
 	if ok {
 		if !c.ring.now().Before(o.caller.Session.Expires) {
-			return "", nil, ErrExpiredToken
+			return "", nil, authn.ErrExpiredToken
 		}
 		return o.secret, o.caller, nil
 	}
@@ -234,14 +229,14 @@ func (r *Ring) SealContext(p *caller.Identity, expires time.Time) (string, error
 func (r *Ring) OpenContext(token string) (*caller.Identity, error) {
 	text, _, err := r.open(contextPlace, token)
 	if err != nil {
-		return nil, ErrInvalidToken
+		return nil, authn.ErrInvalidToken
 	}
 	var c contextClaims
 	if err := json.Unmarshal(text, &c); err != nil {
 		return nil, fmt.Errorf("decode identity context: %w", err)
 	}
 	if r.now().Unix() >= c.Expires {
-		return nil, ErrExpiredToken
+		return nil, authn.ErrExpiredToken
 	}
 	return c.caller(), nil
 }

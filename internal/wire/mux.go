@@ -3,9 +3,11 @@ package wire
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -31,6 +33,25 @@ func (m *Mux) Mount(model *ServiceModel, operations []Operation) {
 		}
 	}
 	m.services = append(m.services, s)
+}
+
+// Mounted is a service with its operations.
+type Mounted struct {
+	Model      *ServiceModel
+	Operations []*Operation
+}
+
+// Services lists what is mounted, operations by name.
+func (m *Mux) Services() []Mounted {
+	var all []Mounted
+	for _, s := range m.services {
+		one := Mounted{Model: s.model}
+		for _, name := range slices.Sorted(maps.Keys(s.byName)) {
+			one.Operations = append(one.Operations, s.byName[name])
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 // Call is a request whose service and operation are known.

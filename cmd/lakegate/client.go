@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/lakegate/lakegate/internal/server"
+)
+
+// client calls the server's own operations, those that AWS has no name for, as an account's administrator.
+type client struct {
+	endpoint, region string
+	key              server.Profile
+}
+
+// clientOf finds the running server of a directory.
+func clientOf(dir, account string) (*client, error) {
+	key, err := server.ReadCredentials(dir, account)
+	if err != nil {
+		return nil, err
+	}
+	addresses, err := server.ReadAddresses(dir)
+	if err != nil {
+		return nil, err
+	}
+	region, _, err := server.ReadPlace(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &client{endpoint: "http://" + addresses.API, region: region, key: key}, nil
+}
+
+// maxAnswer bounds what is read of an answer.
+const maxAnswer = 8 << 20
+
+// call makes a signed request in AWS's JSON protocol.
+func (c *client) call(ctx context.Context, operation string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", operation, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint+"/", bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("call %s: %w", operation, err)
+	}
+	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	req.Header.Set("X-Amz-Target", "Lakegate."+operation)
+	sum := sha256.Sum256(body)
+	credentials := aws.Credentials{AccessKeyID: c.key.AccessKeyID, SecretAccessKey: c.key.SecretAccessKey}
+	if err := v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), "lakegate", c.region, time.Now()); err != nil {
+		return fmt.Errorf("sign %s: %w", operation, err)
+	}
+	// The server is on this machine or named by the directory: proxies of the environment are for other traffic.
+	resp, err := (&http.Client{Transport: &http.Transport{Proxy: nil}}).Do(req)
+	if err != nil {
+		return fmt.Errorf("call %s: %w", operation, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("read answer to %s: %w", operation, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		var e struct {
+			Type    string `json:"__type"`
+			Message string `json:"message"`
+		}
+		if json.Unmarshal(text, &e) == nil && e.Type != "" {
+			return fmt.Errorf("%s: %s: %s (request id %s)", operation, e.Type, e.Message, resp.Header.Get("X-Amzn-Requestid"))
+		}
+		return fmt.Errorf("%s: %s", operation, resp.Status)
+	}
+	if err := json.Unmarshal(text, out); err != nil {
+		return fmt.Errorf("read answer to %s: %w", operation, err)
+	}
+	return nil
+}

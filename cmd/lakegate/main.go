@@ -1,0 +1,85 @@
+// Command lakegate is the gate to a data lake: one server that speaks the AWS APIs of IAM Identity Center, STS, IAM and
+// S3 Access Grants in front of S3 storage, and the commands around it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is every command with its flags.
+type cli struct {
+	Serve      serveCommand      `cmd:"" help:"Run a server."`
+	Demo       demoCommand       `cmd:"" help:"Run a server with the development identity provider, the data application and a seeded story."`
+	Env        envCommand        `cmd:"" help:"Print export lines that point the AWS CLI and SDKs at the server of a directory."`
+	Scim       scimCommand       `cmd:"" help:"Manage provisioning by SCIM."`
+	Why        whyCommand        `cmd:"" help:"Tell, step by step, why a request was answered as it was."`
+	Operations operationsCommand `cmd:"" help:"Print which operations of which service are implemented."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
+
+	DataApp dataAppCommand `cmd:"" hidden:"" name:"dataapp" help:"Run the reference data application alone, configured by environment."`
+}
+
+// streams are where a command reads and writes, so that a test can hold them.
+type streams struct {
+	out, err io.Writer
+	getenv   func(string) string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], &streams{out: os.Stdout, err: os.Stderr, getenv: os.Getenv})
+	stop()
+	os.Exit(code)
+}
+
+// The exit codes: a command that failed, and a command line that cannot be understood.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func run(ctx context.Context, args []string, s *streams) int {
+	var c cli
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("lakegate"),
+		kong.Description("The gate to a data lake: people and groups of a directory reach prefixes of S3 storage, through grants, by name."),
+		kong.UsageOnError(),
+		kong.Writers(s.out, s.err),
+		kong.Exit(func(code int) { exit = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(s),
+	)
+	if err != nil {
+		_, _ = fmt.Fprintln(s.err, "lakegate:", err)
+		return exitFailed
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if exit >= 0 {
+		return exit
+	}
+	if err != nil {
+		_, _ = fmt.Fprintln(s.err, "lakegate:", err)
+		if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context != nil {
+			parser.Stdout = s.err
+			_ = parse.Context.PrintUsage(true)
+		}
+		return exitUsage
+	}
+	if err := command.Run(); err != nil {
+		_, _ = fmt.Fprintln(s.err, "lakegate:", err)
+		return exitFailed
+	}
+	return 0
+}

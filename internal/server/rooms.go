@@ -1,0 +1,177 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/lakegate/lakegate/internal/account"
+	"github.com/lakegate/lakegate/internal/api/sts"
+	"github.com/lakegate/lakegate/internal/authn"
+	"github.com/lakegate/lakegate/internal/authz"
+	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/center"
+	"github.com/lakegate/lakegate/internal/directory"
+	"github.com/lakegate/lakegate/internal/session"
+	"github.com/lakegate/lakegate/internal/sigv4"
+	"github.com/lakegate/lakegate/internal/store"
+	"github.com/lakegate/lakegate/internal/trail"
+	"github.com/lakegate/lakegate/internal/wire"
+)
+
+// rooms is everything behind the doors.
+type rooms struct {
+	apiHandler, webHandler http.Handler
+
+	log       *slog.Logger
+	accounts  *account.Registry
+	directory *directory.Directory
+	center    *center.Center
+	ring      *session.Ring
+	trail     *trail.Trail
+	ready     atomic.Bool
+}
+
+// openRooms opens every room on the database and binds the services.
+func openRooms(ctx context.Context, cfg *Config, db *store.DB, log *slog.Logger) (r *rooms, err error) {
+	r = &rooms{log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.close())
+			r = nil
+		}
+	}()
+	r.trail, err = trail.Open(ctx, trail.Config{
+		DB: db, Dir: filepath.Join(cfg.Dir, "audit"), Required: cfg.Audit.Required,
+		Retention: time.Duration(cfg.Audit.RetentionDays) * 24 * time.Hour, Log: log,
+	})
+	if err != nil {
+		return r, err
+	}
+	if r.accounts, err = account.Open(ctx, account.Config{DB: db, Log: log, OnAccountCreated: func(ctx context.Context, _ account.Profile) {
+		if err := r.writeCredentials(ctx, cfg.Dir); err != nil {
+			log.ErrorContext(ctx, "cannot write the credentials file", slog.Any("error", err))
+		}
+	}}); err != nil {
+		return r, err
+	}
+	if r.directory, err = directory.Open(ctx, db); err != nil {
+		return r, err
+	}
+	if r.center, err = center.Open(ctx, center.Config{DB: db, Directory: r.directory, Region: cfg.Region}); err != nil {
+		return r, err
+	}
+	if r.ring, err = session.OpenRing(ctx, db); err != nil {
+		return r, err
+	}
+	if err := r.bootstrap(ctx, cfg); err != nil {
+		return r, err
+	}
+	return r, r.bind(ctx, cfg, db)
+}
+
+// bootstrap makes the organization, its management account and its identity center at the first start, and writes the
+// administrators' keys.
+func (r *rooms) bootstrap(ctx context.Context, cfg *Config) error {
+	if _, err := r.accounts.Bootstrap(ctx, cfg.ManagementAccount); err != nil {
+		return err
+	}
+	organization, _ := r.accounts.Organization()
+	if _, err := r.center.Bootstrap(ctx, organization.Management); err != nil {
+		return err
+	}
+	return r.writeCredentials(ctx, cfg.Dir)
+}
+
+func (r *rooms) writeCredentials(ctx context.Context, dir string) error {
+	all, err := r.accounts.Profiles(ctx)
+	if err != nil {
+		return err
+	}
+	profiles := make([]Profile, len(all))
+	for i, p := range all {
+		profiles[i] = Profile{Account: p.Account, AccessKeyID: p.AccessKeyID, SecretAccessKey: p.SecretAccessKey, Management: p.Management}
+	}
+	return WriteCredentials(dir, profiles)
+}
+
+// bind makes the services and the handlers of both doors.
+func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
+	authorizer := &authz.Authorizer{Policies: r.accounts, Tags: r.accounts, Organizations: r.accounts, Revision: db.Revision}
+	authorizer.Limits = &limits{rooms: r}
+	services := &services{
+		sts: &session.Service{Ring: r.ring, Accounts: principals{r.accounts}, People: r, Authorizer: authorizer, Now: db.Now},
+	}
+	origin, err := newOrigin(cfg.Region, cfg.TrustedProxies, db.Now)
+	if err != nil {
+		return err
+	}
+	authenticator := &authn.Authenticator{
+		Keys: keys{r.accounts}, Sessions: session.NewCache(r.ring), Region: cfg.Region, Now: db.Now, Cache: &sigv4.KeyCache{},
+	}
+	meter := newMeter()
+	r.apiHandler = &apiDoor{
+		mux: services.mount(), authn: authenticator, trail: r.trail, origin: origin, log: r.log, meter: meter,
+		slots: make(chan struct{}, cfg.Limits.Requests), s3: http.NotFoundHandler(),
+	}
+	r.webHandler = r.webDoor(cfg, db, meter)
+	return nil
+}
+
+// services are the implementations behind the contracts; a nil one has no operation implemented.
+type services struct {
+	sts *session.Service
+}
+
+func (s *services) mount() *wire.Mux {
+	m := &wire.Mux{}
+	m.Mount(sts.Model, sts.Operations(s.sts))
+	return m
+}
+
+// tend does what has to be done from time to time.
+func (r *rooms) tend(ctx context.Context) {
+	if err := r.ring.Tend(ctx); err != nil {
+		r.log.ErrorContext(ctx, "cannot tend the key ring", slog.Any("error", err))
+	}
+	if err := r.accounts.SaveUses(ctx); err != nil {
+		r.log.ErrorContext(ctx, "cannot save the last uses of access keys", slog.Any("error", err))
+	}
+}
+
+func (r *rooms) close() error {
+	var errs []error
+	if r.trail != nil {
+		errs = append(errs, r.trail.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// PersonActive implements session.People: the person is in the directory and enabled, and the application through which
+// it came is still there and enabled.
+func (r *rooms) PersonActive(_ context.Context, id *caller.Identity) error {
+	if err := r.directory.PersonActive(id); err != nil {
+		return err
+	}
+	if !r.center.ApplicationEnabled(id.ApplicationARN) {
+		return errors.New("the application " + id.ApplicationARN + " is disabled or gone")
+	}
+	return nil
+}
+
+// limits implements authz.Limits: what bounds a session beyond IAM, decided on each request.
+type limits struct{ *rooms }
+
+// LimitsOf implements authz.Limits.
+func (l *limits) LimitsOf(ctx context.Context, c *caller.Caller) ([]namedPolicy, error) {
+	if c.OnBehalf != nil {
+		if err := l.PersonActive(ctx, c.OnBehalf); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
