@@ -120,3 +120,11 @@ func requireAssignment(ctx context.Context, h *centertest.House, application str
 	_, err := h.Service.PutApplicationAssignmentConfiguration(ctx, &ssoadmin.PutApplicationAssignmentConfigurationInput{ApplicationArn: application, AssignmentRequired: required})
 	return err
 }
+
+// message is what a client reads.
+func message(err error) string {
+	if e, ok := errors.AsType[*wire.Error](err); ok {
+		return e.Message
+	}
+	return ""
+}
