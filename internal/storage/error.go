@@ -44,6 +44,11 @@ func (e *Error) with(field, value string) *Error {
 	return e
 }
 
+func (e *Error) because(err error) *Error {
+	e.Err = err
+	return e
+}
+
 func refuse(code string, status int, message string) *Error {
 	return &Error{Code: code, Status: status, Message: message}
 }
@@ -89,6 +94,11 @@ func notModified() *Error {
 	return refuse("NotModified", http.StatusNotModified, "Not Modified")
 }
 
+// inTheWay is for a key that no file can be named after because of another object.
+func inTheWay() *Error {
+	return refuse("InvalidRequest", http.StatusConflict, "This storage cannot keep an object under a key and others below it: one of them is there already.")
+}
+
 func malformedXML() *Error {
 	return refuse("MalformedXML", http.StatusBadRequest, "The XML you provided was not well-formed or did not validate against our published schema")
 }
@@ -112,6 +122,10 @@ func modelled(err error) error {
 	}
 	if e, ok := errors.AsType[s3err.S3Error](err); ok {
 		base := e.BaseError()
+		switch base.Code {
+		case "ObjectParentIsFile", "ExistingObjectIsDirectory": // the library's own codes
+			return inTheWay().because(err)
+		}
 		return &Error{Code: base.Code, Status: base.HTTPStatusCode, Message: base.Description}
 	}
 	switch {

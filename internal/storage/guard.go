@@ -107,11 +107,6 @@ func (e *Embedded) locate(bucket, key string) (string, error) {
 	return filepath.Join(e.objects, bucket, key), nil
 }
 
-func (e *Error) because(err error) *Error {
-	e.Err = err
-	return e
-}
-
 func containsFold(segments []string, name string) bool {
 	for _, s := range segments {
 		if strings.EqualFold(s, name) {

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -303,93 +302,6 @@ func TestBodyIsAStretchOfAFile(t *testing.T) {
 	}
 }
 
-func TestConditionalReads(t *testing.T) {
-	b := newBucket(t)
-	out := put(t, b, "k", "content")
-	bare := strings.Trim(out.ETag, `"`)
-	before, after := out.LastModified.Add(-time.Hour), out.LastModified.Add(time.Hour)
-	tests := []struct {
-		name string
-		c    storage.Conditions
-		want string
-	}{
-		{"none", storage.Conditions{}, ""},
-		{"match", storage.Conditions{IfMatch: out.ETag}, ""},
-		{"match without quotes", storage.Conditions{IfMatch: bare}, ""},
-		{"match any", storage.Conditions{IfMatch: "*"}, ""},
-		{"match in a list", storage.Conditions{IfMatch: `"x", ` + out.ETag}, ""},
-		{"no match", storage.Conditions{IfMatch: `"x"`}, "PreconditionFailed"},
-		{"none match", storage.Conditions{IfNoneMatch: out.ETag}, "NotModified"},
-		{"none match other", storage.Conditions{IfNoneMatch: `"x"`}, ""},
-		{"modified since before", storage.Conditions{IfModifiedSince: before}, ""},
-		{"modified since after", storage.Conditions{IfModifiedSince: after}, "NotModified"},
-		{"modified since its own second", storage.Conditions{IfModifiedSince: out.LastModified.Truncate(time.Second)}, "NotModified"},
-		{"unmodified since after", storage.Conditions{IfUnmodifiedSince: after}, ""},
-		{"unmodified since its own second", storage.Conditions{IfUnmodifiedSince: out.LastModified.Truncate(time.Second)}, ""},
-		{"unmodified since before", storage.Conditions{IfUnmodifiedSince: before}, "PreconditionFailed"},
-		{"match beats unmodified since", storage.Conditions{IfMatch: out.ETag, IfUnmodifiedSince: before}, ""},
-		{"none match beats modified since", storage.Conditions{IfNoneMatch: out.ETag, IfModifiedSince: before}, "NotModified"},
-		{"none match other beats modified since", storage.Conditions{IfNoneMatch: `"x"`, IfModifiedSince: after}, ""},
-	}
-	for _, tt := range tests {
-		_, err := shared.HeadObject(t.Context(), &storage.GetObjectInput{ObjectRef: current(b, "k"), Conditions: tt.c})
-		wantCode(t, tt.name, err, tt.want)
-		// A copy has no "not modified": what does not hold fails.
-		want := tt.want
-		if want == "NotModified" {
-			want = "PreconditionFailed"
-		}
-		_, err = shared.CopyObject(t.Context(), &storage.CopyObjectInput{Source: current(b, "k"), SourceConditions: tt.c, Bucket: b, Key: "copy"})
-		wantCode(t, "copy: "+tt.name, err, want)
-	}
-}
-
-func TestConditionalWrites(t *testing.T) {
-	b := newBucket(t)
-	try := func(key, content, match, noneMatch string) error {
-		_, err := shared.PutObject(t.Context(), &storage.PutObjectInput{Bucket: b, Key: key, Body: body(content), IfMatch: match, IfNoneMatch: noneMatch})
-		return err
-	}
-	wantCode(t, "match of nothing", try("k", "0", "*", ""), "NoSuchKey")
-	wantCode(t, "first", try("k", "1", "", "*"), "")
-	wantCode(t, "second", try("k", "2", "", "*"), "PreconditionFailed")
-	wantCode(t, "other tag", try("k", "3", `"x"`, ""), "PreconditionFailed")
-	sum := md5.Sum([]byte("1"))
-	wantCode(t, "right tag", try("k", "4", `"`+hex.EncodeToString(sum[:])+`"`, ""), "")
-	wantCode(t, "tag in If-None-Match", try("k", "5", "", `"x"`), "NotImplemented")
-	wantCode(t, "both", try("k", "6", "*", "*"), "NotImplemented")
-	if got := content(t, current(b, "k")); got != "4" {
-		t.Errorf("content = %q, want that of the last write that was let through", got)
-	}
-}
-
-func TestOneOfManyFirstWritersWins(t *testing.T) {
-	b := newBucket(t)
-	won := make(chan string, 32)
-	done := make(chan struct{})
-	for i := range 32 {
-		go func() {
-			defer func() { done <- struct{}{} }()
-			s := strings.Repeat("x", i+1)
-			_, err := shared.PutObject(t.Context(), &storage.PutObjectInput{Bucket: b, Key: "k", Body: body(s), IfNoneMatch: "*"})
-			if err == nil {
-				won <- s
-			} else if code(err) != "PreconditionFailed" {
-				t.Error(err)
-			}
-		}()
-	}
-	for range 32 {
-		<-done
-	}
-	if len(won) != 1 {
-		t.Fatalf("%d writers were told that they were first", len(won))
-	}
-	if got, want := content(t, current(b, "k")), <-won; got != want {
-		t.Errorf("the winner wrote %d bytes, the object has %d", len(want), len(got))
-	}
-}
-
 func TestMissing(t *testing.T) {
 	b := newBucket(t)
 	put(t, b, "a/b", "x")
@@ -437,92 +349,43 @@ func TestFolderObjects(t *testing.T) {
 	}
 }
 
-func TestCopy(t *testing.T) {
-	b, other := newBucket(t), newBucket(t)
-	src := &storage.PutObjectInput{
-		Bucket: b, Key: "src", Body: body("content"), Headers: storage.Headers{ContentType: "text/plain", WebsiteRedirectLocation: "/x", Metadata: map[string]string{"m": "1"}},
-		Tags: map[string]string{"team": "red"},
+// An object is in the way of keys below it, and the other way round. Whoever may write the one must not harm the other.
+func TestKeysInTheWay(t *testing.T) {
+	tried := []string{newBucket(t)}
+	if !shared.Beside() {
+		tried = append(tried, versionedBucket(t))
 	}
-	src.Body.Checksum.Algorithm = storage.SHA256
-	if _, err := shared.PutObject(t.Context(), src); err != nil {
-		t.Fatal(err)
-	}
-	tests := []struct {
-		name     string
-		in       storage.CopyObjectInput
-		headers  storage.Headers
-		tags     map[string]string
-		checksum storage.ChecksumAlgorithm
-	}{
-		{"as it is", storage.CopyObjectInput{}, storage.Headers{ContentType: "text/plain", Metadata: map[string]string{"m": "1"}}, map[string]string{"team": "red"}, storage.SHA256},
-		{"other headers", storage.CopyObjectInput{ReplaceHeaders: true, Headers: storage.Headers{ContentType: "text/csv"}}, storage.Headers{ContentType: "text/csv"}, map[string]string{"team": "red"}, storage.SHA256},
-		{"other tags", storage.CopyObjectInput{ReplaceTags: true, Tags: map[string]string{"team": "blue"}}, storage.Headers{ContentType: "text/plain", Metadata: map[string]string{"m": "1"}}, map[string]string{"team": "blue"}, storage.SHA256},
-		{"no tags, other checksum", storage.CopyObjectInput{ReplaceTags: true, Checksum: storage.CRC32C}, storage.Headers{ContentType: "text/plain", Metadata: map[string]string{"m": "1"}}, nil, storage.CRC32C},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			tt.in.Source, tt.in.Bucket, tt.in.Key = current(b, "src"), other, "dst/"+tt.name
-			if _, err := shared.CopyObject(t.Context(), &tt.in); err != nil {
+	for _, b := range tried {
+		for _, key := range []string{"a", "d/e"} {
+			in := &storage.PutObjectInput{Bucket: b, Key: key, Body: body("content"), Tags: map[string]string{"team": "red"}, Headers: storage.Headers{Metadata: map[string]string{"m": "1"}, WebsiteRedirectLocation: "/x"}}
+			if _, err := shared.PutObject(t.Context(), in); err != nil {
 				t.Fatal(err)
 			}
-			ref := current(other, tt.in.Key)
-			info, err := shared.HeadObject(t.Context(), &storage.GetObjectInput{ObjectRef: ref, ChecksumMode: true})
-			if err != nil {
-				t.Fatal(err)
+		}
+		for _, key := range []string{"a/", "a/b", "a/b/", "a/b/c", "d/e/", "d/e/f"} {
+			_, err := shared.PutObject(t.Context(), &storage.PutObjectInput{Bucket: b, Key: key})
+			wantCode(t, "put "+key, err, "InvalidRequest")
+			_, err = shared.CopyObject(t.Context(), &storage.CopyObjectInput{Source: current(b, "d/e"), Bucket: b, Key: key, ReplaceTags: true})
+			if err == nil {
+				t.Errorf("copy to %s was let through", key)
 			}
-			tags, err := shared.GetObjectTagging(t.Context(), ref)
-			if err != nil {
-				t.Fatal(err)
+			_, err = shared.PutObjectTagging(t.Context(), current(b, key), nil)
+			wantCode(t, "tags of "+key, err, "NoSuchKey")
+			if _, err := shared.DeleteObject(t.Context(), &storage.DeleteObjectInput{ObjectRef: current(b, key)}); err != nil {
+				t.Errorf("delete %s: %v", key, err)
 			}
-			if diff := cmp.Diff(tt.headers, info.Headers); diff != "" {
-				t.Errorf("headers (-want +got):\n%s", diff)
+		}
+		_, err := shared.PutObject(t.Context(), &storage.PutObjectInput{Bucket: b, Key: "d", Body: body("x")})
+		wantCode(t, "put d", err, "InvalidRequest")
+		if _, err := shared.DeleteObject(t.Context(), &storage.DeleteObjectInput{ObjectRef: current(b, "d")}); err != nil {
+			t.Errorf("delete d: %v", err)
+		}
+		for _, key := range []string{"a", "d/e"} {
+			info, err := shared.HeadObject(t.Context(), &storage.GetObjectInput{ObjectRef: current(b, key)})
+			if err != nil || info.TagCount != 1 || info.Headers.Metadata["m"] != "1" || info.Headers.WebsiteRedirectLocation != "/x" || content(t, current(b, key)) != "content" {
+				t.Errorf("%s was harmed: %+v, %v", key, info, err)
 			}
-			if diff := cmp.Diff(tt.tags, tags.Tags); diff != "" {
-				t.Errorf("tags (-want +got):\n%s", diff)
-			}
-			if info.Checksum.Algorithm != tt.checksum {
-				t.Errorf("checksum = %+v", info.Checksum)
-			}
-			if got := content(t, ref); got != "content" {
-				t.Errorf("content = %q", got)
-			}
-		})
-	}
-	onto := &storage.CopyObjectInput{Source: current(b, "src"), Bucket: b, Key: "src"}
-	_, err := shared.CopyObject(t.Context(), onto)
-	wantCode(t, "onto itself", err, "InvalidRequest")
-	onto.ReplaceHeaders, onto.Headers = true, storage.Headers{ContentType: "text/csv"}
-	if _, err := shared.CopyObject(t.Context(), onto); err != nil {
-		t.Fatal(err)
-	}
-	if got := content(t, current(b, "src")); got != "content" {
-		t.Errorf("copied onto itself, the object holds %q", got)
-	}
-	_, err = shared.CopyObject(t.Context(), &storage.CopyObjectInput{Source: current(b, "none"), Bucket: b, Key: "x"})
-	wantCode(t, "of nothing", err, "NoSuchKey")
-}
-
-func TestTags(t *testing.T) {
-	b := newBucket(t)
-	put(t, b, "k", "x")
-	many := map[string]string{}
-	for i := range 11 {
-		many[strings.Repeat("k", i+1)] = ""
-	}
-	for name, tt := range map[string]struct {
-		tags map[string]string
-		want string
-	}{
-		"empty key": {map[string]string{"": "v"}, "InvalidTag"}, "long key": {map[string]string{strings.Repeat("k", 129): ""}, "InvalidTag"},
-		"long value": {map[string]string{"k": strings.Repeat("v", 257)}, "InvalidTag"}, "sign": {map[string]string{"k": "a*b"}, "InvalidTag"},
-		"eleven": {many, "BadRequest"}, "all signs": {map[string]string{"a b_.:/=+-@": "ünïcode 1"}, ""}, "none": {nil, ""},
-	} {
-		_, err := shared.PutObjectTagging(t.Context(), current(b, "k"), tt.tags)
-		wantCode(t, name, err, tt.want)
-	}
-	for s, want := range map[string]string{"a=1&b=2": "", "a=1&a=2": "InvalidArgument", "a=%zz": "InvalidArgument", "a": "", "a=%2A": "InvalidTag"} {
-		_, err := storage.ParseTagging(s)
-		wantCode(t, "ParseTagging "+s, err, want)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/versity/versitygw/s3response"
 )
@@ -181,6 +182,9 @@ func (e *Embedded) putFolder(ctx context.Context, in *PutObjectInput, u *upload)
 	defer release()
 	if err := e.permitWrite(in.Bucket, in.Key, in.IfMatch, in.IfNoneMatch); err != nil {
 		return nil, err
+	}
+	if st, err := os.Lstat(filepath.Join(e.objects, in.Bucket, in.Key)); err == nil && !st.IsDir() || errors.Is(err, syscall.ENOTDIR) {
+		return nil, inTheWay() // or else the attributes of that object would be cleared
 	}
 	for _, name := range []string{attrMetadata, attrTags, attrRedirect} {
 		if err := e.attrs.DeleteAttribute(in.Bucket, in.Key, name); err != nil && !errors.Is(err, errNoAttribute) && !absent(err) {

@@ -27,10 +27,12 @@
 //   - Acknowledged is in the file system: killing the process loses nothing. What survives a power failure is up to the
 //     file system, as no file is flushed to the disk before the answer.
 //   - Nothing outside its folder is read or written. Symbolic links and special files inside it are never followed.
-//   - Memory is bounded: bodies are streamed, a listing holds one page and one batch of a directory's names.
+//   - Memory is bounded: bodies are streamed, a listing holds one page and one batch of a folder's names. (A listing of
+//     uploads holds what is known of all uploads with the prefix, one of versions all versions of one key.)
 //
 // What a file system cannot hold is refused rather than renamed: keys with an empty, "." or ".." segment, a segment longer
-// than 227 bytes, and an object "a" beside an object "a/b".
+// than 227 bytes, and an object "a" beside an object "a/b". An object whose key ends with a slash is the folder itself: it
+// has no content and no versions.
 package storage
 
 import "context"
