@@ -12,7 +12,6 @@ import (
 	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/store"
 	"github.com/lakegate/lakegate/internal/trail"
-	"github.com/lakegate/lakegate/internal/wire"
 )
 
 // exchangeAssertion is the grant jwt-bearer.
@@ -143,7 +142,7 @@ func (s *Service) take(x *exchange, userID string) error {
 // application's own are the limit.
 func (s *Service) admit(x *exchange, bounds []string) error {
 	if !s.center.Assigned(x.app.ARN, x.person.ID, s.people.GroupsOf(x.instance.StoreID, x.person.ID)) {
-		return x.refuse("assignment", wire.AccessDenied(""), errors.New("the person is not assigned to the application, nor is a group of theirs"))
+		return x.refuse("assignment", ssooidc.AccessDeniedException(""), errors.New("the person is not assigned to the application, nor is a group of theirs"))
 	}
 	x.pass("assignment", "")
 	scopes, err := grantScopes(x.app.ScopeNames(), bounds, x.in.Scope)
