@@ -1,0 +1,154 @@
+package grants
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lakegate/lakegate/internal/scope"
+)
+
+// GranteeType is the kind of identity that a grant is for.
+type GranteeType string
+
+// The kinds of grantee.
+const (
+	DirectoryUser  GranteeType = "DIRECTORY_USER"
+	DirectoryGroup GranteeType = "DIRECTORY_GROUP"
+	IAM            GranteeType = "IAM"
+)
+
+// Grantee is who a grant is for: the id of a user or group of the identity store, or the ARN of an IAM user or role.
+type Grantee struct {
+	Type GranteeType
+	ID   string
+}
+
+// Permission is what a grant allows, and what a caller asks for.
+type Permission string
+
+// The permissions.
+const (
+	Read      Permission = "READ"
+	Write     Permission = "WRITE"
+	ReadWrite Permission = "READWRITE"
+)
+
+// Satisfies reports whether the permission of a grant is enough for what is asked. READ and WRITE of two grants do not add
+// up to READWRITE.
+func (p Permission) Satisfies(asked Permission) bool { return p == asked || p == ReadWrite }
+
+// Grant is an access grant as matching sees it. It is immutable.
+type Grant struct {
+	Account, ID string
+	LocationID  string
+	SubPrefix   string
+	// Text is the scope as AWS shows it, Scope as it is matched; Object says that it names one key.
+	Text    string
+	Scope   scope.Scope
+	Object  bool
+	Grantee Grantee
+	// Permission of the grant.
+	Permission Permission
+	// Application is the only one through which a person can use the grant; empty is any.
+	Application string
+	Created     time.Time
+	Tags        map[string]string
+}
+
+// Question is who asks for what. Identities are all that count at once: a person with the groups, and the IAM role or user
+// that carries the request.
+type Question struct {
+	User string
+	// Groups are sorted.
+	Groups      []string
+	Principal   string
+	Application string
+	Target      scope.Target
+	Permission  Permission
+}
+
+// identities lists the grantees that the asker is.
+func (q *Question) identities() []Grantee {
+	ids := make([]Grantee, 0, len(q.Groups)+2)
+	if q.Principal != "" {
+		ids = append(ids, Grantee{IAM, q.Principal})
+	}
+	if q.User != "" {
+		ids = append(ids, Grantee{DirectoryUser, q.User})
+		for _, g := range q.Groups {
+			ids = append(ids, Grantee{DirectoryGroup, g})
+		}
+	}
+	return ids
+}
+
+// is reports whether the asker is a grantee.
+func (q *Question) is(g Grantee) bool {
+	switch g.Type {
+	case IAM:
+		return q.Principal != "" && g.ID == q.Principal
+	case DirectoryUser:
+		return q.User != "" && g.ID == q.User
+	default:
+		_, ok := slices.BinarySearch(q.Groups, g.ID)
+		return ok && q.User != ""
+	}
+}
+
+// admits reports whether a grant of one of the asker's identities allows what is asked, its scope aside.
+func (q *Question) admits(g *Grant) bool {
+	return g.Permission.Satisfies(q.Permission) && q.through(g)
+}
+
+// through reports whether the application is one that the grant can be used with. Grants to IAM principals know none.
+func (q *Question) through(g *Grant) bool {
+	return g.Grantee.Type == IAM || g.Application == "" || g.Application == q.Application
+}
+
+// better orders grants that all allow what is asked: the narrowest scope first, then the exact permission before the wider
+// one, a user before a group before an IAM principal, the oldest, the least id. docs/matching.md explains why.
+func (q *Question) better(a, b *Grant) int {
+	exact := func(g *Grant) int {
+		if g.Permission == q.Permission {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(
+		cmp.Compare(len(b.Scope.Prefix), len(a.Scope.Prefix)),
+		cmp.Compare(single(a), single(b)),
+		cmp.Compare(exact(a), exact(b)),
+		cmp.Compare(order[a.Grantee.Type], order[b.Grantee.Type]),
+		a.Created.Compare(b.Created),
+		strings.Compare(a.ID, b.ID),
+	)
+}
+
+// single: of two scopes with the same text, the one that is a single key is narrower.
+func single(g *Grant) int {
+	if g.Scope.One {
+		return 0
+	}
+	return 1
+}
+
+var order = map[GranteeType]int{DirectoryUser: 0, DirectoryGroup: 1, IAM: 2}
+
+// miss says why nothing matched, for the log and for whoever may ask why; a client is told only that access is denied.
+func (q *Question) miss(inBucket []*Grant) string {
+	mine := slices.DeleteFunc(slices.Clone(inBucket), func(g *Grant) bool { return !q.is(g.Grantee) })
+	if len(mine) == 0 {
+		return "no grant on the bucket " + q.Target.Bucket + " is for any identity of the caller"
+	}
+	covering := slices.DeleteFunc(slices.Clone(mine), func(g *Grant) bool { return !g.Scope.Covers(q.Target) })
+	if len(covering) == 0 {
+		return "the caller has grants on the bucket " + q.Target.Bucket + ", none of which covers " + q.Target.Text
+	}
+	enough := slices.DeleteFunc(slices.Clone(covering), func(g *Grant) bool { return !g.Permission.Satisfies(q.Permission) })
+	if len(enough) == 0 {
+		return "the grant " + covering[0].ID + " covers " + q.Target.Text + " with " + string(covering[0].Permission) + ", not with " + string(q.Permission)
+	}
+	return "the grant " + enough[0].ID + " covers " + q.Target.Text + " through the application " + enough[0].Application + " alone"
+}

@@ -1,0 +1,197 @@
+package grants
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lakegate/lakegate/internal/api/s3control"
+	"github.com/lakegate/lakegate/internal/arn"
+	"github.com/lakegate/lakegate/internal/authz"
+	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/policy"
+	"github.com/lakegate/lakegate/internal/trail"
+	"github.com/lakegate/lakegate/internal/wire"
+)
+
+// Directory is what grants ask of the people.
+type Directory interface {
+	GroupsOf(storeID, userID string) []string
+	UserName(storeID, userID string) (name string, ok bool)
+	GroupName(storeID, groupID string) (name string, ok bool)
+}
+
+// People answers whether the person of an identity may still act. The error says why not.
+type People interface {
+	PersonActive(ctx context.Context, id *caller.Identity) error
+}
+
+// Center is what grants ask of the identity center.
+type Center interface {
+	// InstanceOf returns the account that owns an identity center instance and its identity store.
+	InstanceOf(arn string) (account, storeID string, organization, ok bool)
+	ApplicationExists(arn string) bool
+	CreateServiceApplication(ctx context.Context, instanceARN, account, name string) (arn string, err error)
+	DeleteServiceApplication(ctx context.Context, arn string) error
+}
+
+// Role is what grants have to know of a location's role.
+type Role struct {
+	ARN, ID, Name, Account string
+	Trust                  policy.Named
+	MaxDuration            time.Duration
+}
+
+// Accounts is what grants ask of IAM and of the organization.
+type Accounts interface {
+	LocationRole(arn string) (Role, bool)
+	// Exists reports whether a user or role of one of the server's accounts exists.
+	Exists(arn string) bool
+	OrganizationOf(ctx context.Context, account string) string
+}
+
+// Buckets tells whose a bucket is.
+type Buckets interface {
+	Owner(bucket string) (account, region string, ok bool)
+}
+
+// Vault makes the credentials of a session.
+type Vault interface {
+	Vend(c *caller.Caller) (Credentials, error)
+}
+
+// Credentials are temporary credentials, as they are handed out once.
+type Credentials struct {
+	AccessKeyID, SecretAccessKey, SessionToken string
+	Expires                                    time.Time
+}
+
+// Quotas bound an instance; zero takes AWS's for locations and no bound for grants.
+type Quotas struct {
+	Locations, Grants int
+}
+
+// Service is s3control, as far as it concerns access grants.
+type Service struct {
+	Registry   *Registry
+	Directory  Directory
+	People     People
+	Center     Center
+	Accounts   Accounts
+	Buckets    Buckets
+	Vault      Vault
+	Authorizer *authz.Authorizer
+	Region     string
+	Quotas     Quotas
+	Now        func() time.Time
+
+	limits limitCache
+}
+
+const resourceType = "AWS:S3::AccessGrantsInstance" // with one colon, as CloudTrail has it
+
+func (s *Service) instanceARN(account string) string {
+	return arn.AccessGrantsInstance(s.Region, account)
+}
+
+func (s *Service) locationARN(account, id string) string {
+	return s.instanceARN(account) + "/location/" + id
+}
+
+func (s *Service) grantARN(account, id string) string {
+	return s.instanceARN(account) + "/grant/" + id
+}
+
+// authorize asks whether the caller may do an operation on an instance, or on a part of it, of an account. Other accounts
+// need the instance's resource policy.
+func (s *Service) authorize(ctx context.Context, operation, account, resource string, values policy.Values) error {
+	trail.From(ctx).Resource(resourceType, s.instanceARN(account), account)
+	i, _ := s.Registry.instances.Get(account)
+	return s.Authorizer.Authorize(ctx, authz.Request{
+		Action: "s3:" + operation, Resource: resource, Account: account, ResourcePolicy: i.named(), Context: values,
+	})
+}
+
+// own is authorize for an operation that only the owning account has, on the instance itself.
+func (s *Service) own(ctx context.Context, operation, account string, values policy.Values) error {
+	return s.ownPart(ctx, operation, account, s.instanceARN(account), values)
+}
+
+func (s *Service) ownPart(ctx context.Context, operation, account, resource string, values policy.Values) error {
+	trail.From(ctx).Resource(resourceType, s.instanceARN(account), account)
+	return s.Authorizer.Authorize(ctx, authz.Request{Action: "s3:" + operation, Resource: resource, Account: account, Context: values})
+}
+
+// also asks for a permission that an operation needs in another service.
+func (s *Service) also(ctx context.Context, action, resource string, values policy.Values) error {
+	return s.Authorizer.Authorize(ctx, authz.Request{Action: action, Resource: resource, Context: values})
+}
+
+// instance finds the instance of an account.
+func (s *Service) instance(account string) (*Instance, error) {
+	i, ok := s.Registry.instances.Get(account)
+	if !ok {
+		return nil, wire.NewError("AccessGrantsInstanceNotExistsError", http.StatusNotFound, "Access Grants Instance does not exist")
+	}
+	return i, nil
+}
+
+// The conditions that tags and scopes put into a decision.
+func tagValues(request []s3control.Tag, resource map[string]string) policy.Values {
+	v := policy.Values{}
+	for _, t := range request {
+		v.Set("aws:RequestTag/"+t.Key, t.Value)
+		v.Add("aws:TagKeys", t.Key)
+	}
+	for k, t := range resource {
+		v.Set("aws:ResourceTag/"+k, t)
+	}
+	return v
+}
+
+func withScope(v policy.Values, key, scope string) policy.Values {
+	v.Set(key, scope)
+	return v
+}
+
+// page cuts a list into pages. Tokens name the last entry of the page before, and the question that they belong to.
+func page[V any](list []V, id func(V) string, max *int) (entries []V, next *string) {
+	size := 1000
+	if max != nil && *max > 0 {
+		size = *max
+	}
+	if len(list) <= size {
+		return list, nil
+	}
+	token := base64.RawURLEncoding.EncodeToString([]byte(id(list[size-1])))
+	return list[:size], &token
+}
+
+// after reads a page's token.
+func after(token *string) (string, error) {
+	if token == nil || *token == "" {
+		return "", nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(*token)
+	if err != nil || len(raw) > 64 || strings.ContainsAny(string(raw), "/\x00") {
+		return "", wire.NewError("InvalidRequest", http.StatusBadRequest, "The continuation token is not valid.")
+	}
+	return string(raw), nil
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func principalOf(c *caller.Caller) string {
+	if slices.Contains([]caller.Type{caller.User, caller.AssumedRole}, c.Type) {
+		return c.PrincipalARN
+	}
+	return ""
+}

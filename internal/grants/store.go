@@ -1,0 +1,200 @@
+package grants
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/lakegate/lakegate/internal/policy"
+	"github.com/lakegate/lakegate/internal/scope"
+	"github.com/lakegate/lakegate/internal/store"
+)
+
+func encodeTags(tags map[string]string) (string, error) {
+	text, err := json.Marshal(tags)
+	if err != nil {
+		return "", fmt.Errorf("encode tags: %w", err)
+	}
+	return string(text), nil
+}
+
+func decodeTags(text string) (tags map[string]string, err error) {
+	if err := json.Unmarshal([]byte(text), &tags); err != nil {
+		return nil, fmt.Errorf("read tags: %w", err)
+	}
+	return tags, nil
+}
+
+func split(k string) (account, id string) {
+	account, id, _ = strings.Cut(k, "/")
+	return account, id
+}
+
+const selectInstance = `SELECT account, identity_center, application, policy, organization, policy_created, tags, created FROM grants_instances`
+
+func scanInstance(s store.Scanner) (*Instance, error) {
+	var (
+		i                        Instance
+		text, organization, tags string
+		policyCreated, created   int64
+	)
+	if err := s.Scan(&i.Account, &i.IdentityCenter, &i.Application, &text, &organization, &policyCreated, &tags, &created); err != nil {
+		return nil, err
+	}
+	var err error
+	if i.Tags, err = decodeTags(tags); err != nil {
+		return nil, err
+	}
+	i.Created = store.Time(created)
+	if text != "" {
+		// A policy that cannot be read any more has no document, and a policy without a document denies everything.
+		document, _ := policy.Parse([]byte(text), policy.Resource)
+		i.Policy = &ResourcePolicy{Text: text, Document: document, Organization: organization, Created: store.Time(policyCreated)}
+	}
+	return &i, nil
+}
+
+func readInstance(ctx context.Context, q store.Querier, account string) (*Instance, error) {
+	return store.One(ctx, q, scanInstance, selectInstance+` WHERE account = ?`, account)
+}
+
+func eachInstance(ctx context.Context, q store.Querier, do func(string, *Instance) error) error {
+	return store.Each(ctx, q, scanInstance, func(i *Instance) error { return do(i.Account, i) }, selectInstance)
+}
+
+// putInstance writes an instance as a whole.
+func putInstance(ctx context.Context, tx *store.Tx, i *Instance) error {
+	tags, err := encodeTags(i.Tags)
+	if err != nil {
+		return err
+	}
+	p := ResourcePolicy{}
+	if i.Policy != nil {
+		p = *i.Policy
+	}
+	tx.Changed(kindInstance, i.Account)
+	_, err = tx.Exec(ctx, `INSERT INTO grants_instances (account, identity_center, application, policy, organization, policy_created, tags, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (account) DO UPDATE SET identity_center = excluded.identity_center, application = excluded.application, policy = excluded.policy,
+		organization = excluded.organization, policy_created = excluded.policy_created, tags = excluded.tags`,
+		i.Account, i.IdentityCenter, i.Application, p.Text, p.Organization, store.Millis(p.Created), tags, store.Millis(i.Created))
+	return err
+}
+
+func deleteInstance(ctx context.Context, tx *store.Tx, account string) error {
+	tx.Changed(kindInstance, account)
+	return tx.MustExec(ctx, `DELETE FROM grants_instances WHERE account = ?`, account)
+}
+
+const selectLocation = `SELECT account, id, scope, role, tags, created FROM grants_locations`
+
+func scanLocation(s store.Scanner) (*Location, error) {
+	var (
+		l          Location
+		text, tags string
+		created    int64
+	)
+	if err := s.Scan(&l.Account, &l.ID, &text, &l.Role, &tags, &created); err != nil {
+		return nil, err
+	}
+	var err error
+	if l.Tags, err = decodeTags(tags); err != nil {
+		return nil, err
+	}
+	if l.Scope, err = scope.ParseLocation(text); err != nil {
+		return nil, fmt.Errorf("read location %s: %w", l.ID, err)
+	}
+	l.Created = store.Time(created)
+	return &l, nil
+}
+
+func readLocation(ctx context.Context, q store.Querier, k string) (*Location, error) {
+	account, id := split(k)
+	return store.One(ctx, q, scanLocation, selectLocation+` WHERE account = ? AND id = ?`, account, id)
+}
+
+func eachLocation(ctx context.Context, q store.Querier, do func(string, *Location) error) error {
+	return store.Each(ctx, q, scanLocation, func(l *Location) error { return do(key(l.Account, l.ID), l) }, selectLocation)
+}
+
+func putLocation(ctx context.Context, tx *store.Tx, l *Location) error {
+	tags, err := encodeTags(l.Tags)
+	if err != nil {
+		return err
+	}
+	tx.Changed(kindLocation, key(l.Account, l.ID))
+	_, err = tx.Exec(ctx, `INSERT INTO grants_locations (account, id, scope, role, tags, created) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (account, id) DO UPDATE SET role = excluded.role, tags = excluded.tags`,
+		l.Account, l.ID, l.Scope.Text, l.Role, tags, store.Millis(l.Created))
+	return err
+}
+
+func deleteLocation(ctx context.Context, tx *store.Tx, account, id string) error {
+	tx.Changed(kindLocation, key(account, id))
+	return tx.MustExec(ctx, `DELETE FROM grants_locations WHERE account = ? AND id = ?`, account, id)
+}
+
+const selectGrant = `SELECT account, id, location, sub_prefix, scope, object, grantee_type, grantee, permission, application, tags, created FROM access_grants`
+
+func scanGrant(s store.Scanner) (*Grant, error) {
+	var (
+		g               Grant
+		tags            string
+		object, created int64
+	)
+	err := s.Scan(&g.Account, &g.ID, &g.LocationID, &g.SubPrefix, &g.Text, &object, &g.Grantee.Type, &g.Grantee.ID, &g.Permission, &g.Application, &tags, &created)
+	if err != nil {
+		return nil, err
+	}
+	g.Object, g.Created = object != 0, store.Time(created)
+	if g.Tags, err = decodeTags(tags); err != nil {
+		return nil, err
+	}
+	if g.Scope, err = scope.ParseGrant(g.Text, g.Object); err != nil {
+		return nil, fmt.Errorf("read grant %s: %w", g.ID, err)
+	}
+	return &g, nil
+}
+
+func readGrant(ctx context.Context, q store.Querier, k string) (*Grant, error) {
+	account, id := split(k)
+	return store.One(ctx, q, scanGrant, selectGrant+` WHERE account = ? AND id = ?`, account, id)
+}
+
+func eachGrant(ctx context.Context, q store.Querier, do func(string, *Grant) error) error {
+	return store.Each(ctx, q, scanGrant, func(g *Grant) error { return do(key(g.Account, g.ID), g) }, selectGrant)
+}
+
+func insertGrant(ctx context.Context, tx *store.Tx, g *Grant) error {
+	tags, err := encodeTags(g.Tags)
+	if err != nil {
+		return err
+	}
+	object := 0
+	if g.Object {
+		object = 1
+	}
+	tx.Changed(kindGrant, key(g.Account, g.ID))
+	_, err = tx.Exec(ctx, `INSERT INTO access_grants (account, id, location, sub_prefix, scope, object, grantee_type, grantee, permission, application, tags, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		g.Account, g.ID, g.LocationID, g.SubPrefix, g.Text, object, string(g.Grantee.Type), g.Grantee.ID, string(g.Permission), g.Application, tags, store.Millis(g.Created))
+	return err
+}
+
+func retagGrant(ctx context.Context, tx *store.Tx, g *Grant, tags map[string]string) error {
+	text, err := encodeTags(tags)
+	if err != nil {
+		return err
+	}
+	tx.Changed(kindGrant, key(g.Account, g.ID))
+	return tx.MustExec(ctx, `UPDATE access_grants SET tags = ? WHERE account = ? AND id = ?`, text, g.Account, g.ID)
+}
+
+func deleteGrant(ctx context.Context, tx *store.Tx, account, id string) error {
+	tx.Changed(kindGrant, key(account, id))
+	return tx.MustExec(ctx, `DELETE FROM access_grants WHERE account = ? AND id = ?`, account, id)
+}
+
+// count is how many rows of a table an account has, inside a transaction: what a quota or an emptiness is decided by.
+func count(ctx context.Context, tx *store.Tx, query string, args ...any) (int64, error) {
+	return store.One(ctx, tx, store.Int, query, args...)
+}

@@ -1,0 +1,159 @@
+package grants
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/lakegate/lakegate/internal/api/s3control"
+	"github.com/lakegate/lakegate/internal/policy"
+	"github.com/lakegate/lakegate/internal/store"
+	"github.com/lakegate/lakegate/internal/wire"
+)
+
+const maxTags = 50
+
+// reservedTags begin the names of the tags that mean something to this server. None has a meaning here yet, and a tag that
+// means nothing must not look as if it did.
+const reservedTags = "lakegate:"
+
+// newTags checks the tags of a new resource.
+func newTags(list []s3control.Tag) (map[string]string, error) {
+	tags := map[string]string{}
+	for _, t := range list {
+		switch _, twice := tags[t.Key]; {
+		case twice:
+			return nil, wire.NewError("InvalidTag", http.StatusBadRequest, "There are duplicate tag keys in your request. Remove the duplicate tag keys and try again.")
+		case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
+			return nil, wire.NewError("InvalidTags", http.StatusBadRequest, "User-defined tag keys can't start with \"aws:\".")
+		case strings.HasPrefix(strings.ToLower(t.Key), reservedTags):
+			return nil, wire.NewError("InvalidTag", http.StatusBadRequest, "The tag "+t.Key+" is reserved and has no meaning on this resource.")
+		}
+		tags[t.Key] = t.Value
+	}
+	if len(tags) > maxTags {
+		return nil, wire.NewError("TooManyTags", http.StatusBadRequest, "The number of tags exceeds the limit of 50 tags.")
+	}
+	return tags, nil
+}
+
+// tagged is a resource that has tags: an instance, a location or a grant.
+type tagged struct {
+	tags map[string]string
+	// put writes the resource with other tags.
+	put func(ctx context.Context, tx *store.Tx, tags map[string]string) error
+}
+
+// find resolves the ARN of the tag operations. It belongs to this account and Region, or the request is not valid.
+func (s *Service) findTagged(account, resource string) (*tagged, error) {
+	rest, ok := strings.CutPrefix(resource, s.instanceARN(account))
+	if !ok {
+		return nil, wire.NewError("InvalidRequest", http.StatusBadRequest, "The ARN does not match the account, Region or partition of the request.")
+	}
+	gone := wire.NewError("NoSuchResource", http.StatusNotFound, "The specified resource doesn't exist.")
+	switch kind, id, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/"); kind {
+	case "":
+		i, ok := s.Registry.instances.Get(account)
+		if !ok || rest != "" {
+			return nil, gone
+		}
+		return &tagged{i.Tags, func(ctx context.Context, tx *store.Tx, tags map[string]string) error {
+			i, err := readInstance(ctx, tx, account)
+			if err != nil {
+				return notFound(err, gone)
+			}
+			i.Tags = tags
+			return putInstance(ctx, tx, i)
+		}}, nil
+	case "location":
+		l, ok := s.Registry.location(account, id)
+		if !ok {
+			return nil, gone
+		}
+		return &tagged{l.Tags, func(ctx context.Context, tx *store.Tx, tags map[string]string) error {
+			l, err := readLocation(ctx, tx, key(account, id))
+			if err != nil {
+				return notFound(err, gone)
+			}
+			l.Tags = tags
+			return putLocation(ctx, tx, l)
+		}}, nil
+	case "grant":
+		g, ok := s.Registry.grant(account, id)
+		if !ok {
+			return nil, gone
+		}
+		return &tagged{g.Tags, func(ctx context.Context, tx *store.Tx, tags map[string]string) error {
+			return notFound(retagGrant(ctx, tx, g, tags), gone)
+		}}, nil
+	}
+	return nil, gone
+}
+
+// authorizeTags asks before anything is told about the resource.
+func (s *Service) authorizeTags(ctx context.Context, operation, account, resource string, values policy.Values) (*tagged, error) {
+	t, err := s.findTagged(account, resource)
+	if t != nil {
+		maps.Copy(values, tagValues(nil, t.tags))
+	}
+	if denied := s.ownPart(ctx, operation, account, resource, values); denied != nil {
+		return nil, denied
+	}
+	return t, err
+}
+
+// TagResource adds tags, or changes their values.
+func (s *Service) TagResource(ctx context.Context, in *s3control.TagResourceInput) (*s3control.TagResourceOutput, error) {
+	t, err := s.authorizeTags(ctx, "TagResource", in.AccountId, in.ResourceArn, tagValues(in.Tags, nil))
+	if err != nil {
+		return nil, err
+	}
+	add, err := newTags(in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	tags := maps.Clone(t.tags)
+	if tags == nil {
+		tags = map[string]string{}
+	}
+	maps.Copy(tags, add)
+	if len(tags) > maxTags {
+		return nil, wire.NewError("TooManyTags", http.StatusBadRequest, "The number of tags exceeds the limit of 50 tags.")
+	}
+	err = s.Registry.db.Update(ctx, func(tx *store.Tx) error { return t.put(ctx, tx, tags) })
+	return &s3control.TagResourceOutput{}, err
+}
+
+// UntagResource removes tags. Reserved ones stay: without them a grant could mean more than was given.
+func (s *Service) UntagResource(ctx context.Context, in *s3control.UntagResourceInput) (*s3control.UntagResourceOutput, error) {
+	values := policy.Values{}
+	values.Set("aws:TagKeys", in.TagKeys...)
+	t, err := s.authorizeTags(ctx, "UntagResource", in.AccountId, in.ResourceArn, values)
+	if err != nil {
+		return nil, err
+	}
+	tags := maps.Clone(t.tags)
+	for _, k := range in.TagKeys {
+		if strings.HasPrefix(strings.ToLower(k), reservedTags) {
+			return nil, wire.NewError("InvalidTag", http.StatusBadRequest, "The tag "+k+" is reserved and cannot be removed.")
+		}
+		delete(tags, k)
+	}
+	err = s.Registry.db.Update(ctx, func(tx *store.Tx) error { return t.put(ctx, tx, tags) })
+	return &s3control.UntagResourceOutput{}, err
+}
+
+// ListTagsForResource lists the tags of a resource.
+func (s *Service) ListTagsForResource(ctx context.Context, in *s3control.ListTagsForResourceInput) (*s3control.ListTagsForResourceOutput, error) {
+	t, err := s.authorizeTags(ctx, "ListTagsForResource", in.AccountId, in.ResourceArn, policy.Values{})
+	if err != nil {
+		return nil, err
+	}
+	out := &s3control.ListTagsForResourceOutput{Tags: []s3control.Tag{}}
+	for _, k := range slices.Sorted(maps.Keys(t.tags)) {
+		out.Tags = append(out.Tags, s3control.Tag{Key: k, Value: t.tags[k]})
+	}
+	return out, nil
+}
