@@ -27,6 +27,7 @@ import (
 	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/center/centertest"
 	"github.com/lakegate/lakegate/internal/session"
+	"github.com/lakegate/lakegate/internal/store"
 	"github.com/lakegate/lakegate/internal/store/storetest"
 	"github.com/lakegate/lakegate/internal/token"
 	"github.com/lakegate/lakegate/internal/wire"
@@ -372,3 +373,16 @@ var signerKeys = sync.OnceValue(func() map[jose.SignatureAlgorithm]crypto.Signer
 		jose.ES256: newEC(elliptic.P256()), jose.ES384: newEC(elliptic.P384()), jose.EdDSA: ed,
 	}
 })
+
+// rows reads a column of the database.
+func rows(t testing.TB, h *house, query string) (out []string) {
+	t.Helper()
+	err := h.DB.View(t.Context(), func(q store.Querier) (err error) {
+		out, err = store.All(t.Context(), q, store.Text, query)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
