@@ -64,7 +64,7 @@ var only = map[string][]string{
 	"github.com/zitadel/oidc":             {"internal/devidp"},
 	"modernc.org/sqlite":                  {"internal/store"},
 	"github.com/jackc/pgx":                {"internal/store", "internal/store/storetest"},
-	"github.com/aws/aws-sdk-go-v2":        {"internal/demo", "internal/plan", "cmd/lakegate", "examples/dataapp"},
+	"github.com/aws/aws-sdk-go-v2":        {"internal/demo", "internal/plan", "internal/storage", "cmd/lakegate", "examples/dataapp"},
 	"github.com/prometheus/client_golang": {"internal/server"},
 	"github.com/alecthomas/kong":          {"cmd/lakegate"},
 	"database/sql":                        {"internal/store", "internal/store/storetest"},

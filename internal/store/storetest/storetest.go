@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/user"
@@ -74,6 +75,8 @@ var (
 		sync.Once
 		url string
 		err error
+		// lifeline is held as long as the process lives: closing it, which the garbage collector would do, ends the server.
+		lifeline io.Closer
 	}
 	databases struct {
 		sync.Mutex
@@ -145,9 +148,11 @@ func startPostgres() (string, error) {
 	const supervise = `"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c max_connections=200 >"$2/log" 2>&1 & pid=$!; read -r _; kill -INT $pid; wait $pid; rm -rf "$2"`
 	cmd := exec.Command("sh", "-c", supervise, "sh", bin, dir) //nolint:gosec // a fixed program
 	cmd.SysProcAttr, cmd.Dir = attr, dir
-	if _, err := cmd.StdinPipe(); err != nil {
+	lifeline, err := cmd.StdinPipe()
+	if err != nil {
 		return "", err
 	}
+	server.lifeline = lifeline
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
