@@ -1,5 +1,7 @@
 package directory
 
+import "fmt"
+
 // ErrorKind is the kind of refusal; each face has its own words for it.
 type ErrorKind int
 
@@ -17,6 +19,7 @@ const (
 	ResourceGroup      = "GROUP"
 	ResourceMembership = "GROUP_MEMBERSHIP"
 	ResourceStore      = "IDENTITY_STORE"
+	ResourceToken      = "SCIM_TOKEN"
 )
 
 // Error is a refused operation.
@@ -44,4 +47,9 @@ func NotFound(resource, id string) *Error {
 // Conflict refuses a value that somebody else has.
 func Conflict(field, message string) *Error {
 	return &Error{Kind: KindConflict, Field: field, Message: message}
+}
+
+// quota refuses what would be more than a store may hold.
+func quota(what string, most int) *Error {
+	return &Error{Kind: KindQuota, Message: fmt.Sprintf("The quota of %d %s is reached.", most, what)}
 }

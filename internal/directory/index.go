@@ -3,6 +3,8 @@ package directory
 import (
 	"context"
 	"errors"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,6 +18,7 @@ const (
 	kindUser    = "directory-user"
 	kindGroup   = "directory-group"
 	kindMembers = "directory-groups-of-user"
+	kindToken   = "scim-token"
 )
 
 // Person is what decisions know of a user.
@@ -29,11 +32,17 @@ type Person struct {
 type Index struct {
 	stores  *store.Mirror[string]
 	people  *store.Mirror[Person]
-	groups  *store.Mirror[string]
+	groups  *store.Mirror[groupEntry]
 	members *store.Mirror[[]string]
+	tokens  *store.Mirror[tokenEntry]
+	// users and groupsIn count by store; the mirrors of people and groups keep them.
+	users, groupsIn map[string]int
 	// found is kept by the mirror of people: attribute, store and value to the ids of users.
 	found map[attributeKey][]string
 }
+
+// groupEntry is what decisions know of a group. Every membership shares the text of its id.
+type groupEntry struct{ id, name string }
 
 type attributeKey struct{ attribute, store, value string }
 
@@ -52,19 +61,47 @@ func splitKey(k string) (storeID, id string) {
 }
 
 func newIndex(ctx context.Context, db *store.DB) (*Index, error) {
-	x := &Index{found: map[attributeKey][]string{}}
+	x := &Index{found: map[attributeKey][]string{}, users: map[string]int{}, groupsIn: map[string]int{}}
 	x.stores = &store.Mirror[string]{Kind: kindStore, One: storeAccount, Every: allStores}
 	x.people = &store.Mirror[Person]{
 		Kind: kindUser, One: onePerson, Every: allPeople,
-		Reset: func() { clear(x.found) },
-		Changed: func(_ string, before, after *Person) {
+		Reset: func() {
+			clear(x.found)
+			clear(x.users)
+		},
+		Changed: func(k string, before, after *Person) {
 			x.forget(before)
 			x.learn(after)
+			count(x.users, k, before != nil, after != nil)
 		},
 	}
-	x.groups = &store.Mirror[string]{Kind: kindGroup, One: groupName, Every: allGroupNames}
-	x.members = &store.Mirror[[]string]{Kind: kindMembers, One: groupsOfUser, Every: allMemberships}
-	return x, errors.Join(db.Follow(ctx, x.stores), db.Follow(ctx, x.people), db.Follow(ctx, x.groups), db.Follow(ctx, x.members))
+	x.groups = &store.Mirror[groupEntry]{
+		Kind: kindGroup, One: oneGroup, Every: allGroups,
+		Reset:   func() { clear(x.groupsIn) },
+		Changed: func(k string, before, after *groupEntry) { count(x.groupsIn, k, before != nil, after != nil) },
+	}
+	x.members = &store.Mirror[[]string]{Kind: kindMembers, One: x.groupsOfUser, Every: x.allMemberships}
+	x.tokens = &store.Mirror[tokenEntry]{Kind: kindToken, One: oneToken, Every: allTokens}
+	// Groups before memberships, which share their ids.
+	for _, f := range []store.Follower{x.stores, x.people, x.groups, x.members, x.tokens} {
+		if err := db.Follow(ctx, f); err != nil {
+			return nil, err
+		}
+	}
+	return x, nil
+}
+
+// count keeps how many there are in each store.
+func count(in map[string]int, k string, before, after bool) {
+	storeID, _ := splitKey(k)
+	switch {
+	case after && !before:
+		in[storeID]++
+	case before && !after:
+		if in[storeID]--; in[storeID] == 0 {
+			delete(in, storeID)
+		}
+	}
 }
 
 func (p *Person) keys() []attributeKey {
@@ -112,10 +149,44 @@ func (x *Index) User(storeID, userID string) (Person, bool) {
 
 // GroupName finds a group's display name.
 func (x *Index) GroupName(storeID, groupID string) (string, bool) {
-	return x.groups.Get(key(storeID, groupID))
+	g, ok := x.groups.Get(key(storeID, groupID))
+	return g.name, ok
+}
+
+// Users counts the users of a store.
+func (x *Index) Users(storeID string) (n int) {
+	x.people.Read(func(map[string]Person) { n = x.users[storeID] })
+	return n
+}
+
+// Groups counts the groups of a store.
+func (x *Index) Groups(storeID string) (n int) {
+	x.groups.Read(func(map[string]groupEntry) { n = x.groupsIn[storeID] })
+	return n
+}
+
+// shared is the id of a group as the index holds it.
+func (x *Index) shared(storeID, groupID string) string {
+	if g, ok := x.groups.Get(key(storeID, groupID)); ok {
+		return g.id
+	}
+	return groupID
+}
+
+// Stores walks over the identity stores and their accounts, in the order of their ids.
+func (x *Index) Stores() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		all := maps.Collect(x.stores.Each())
+		for _, id := range slices.Sorted(maps.Keys(all)) {
+			if !yield(id, all[id]) {
+				return
+			}
+		}
+	}
 }
 
 // GroupsOf returns the ids of the groups that a user belongs to, sorted. The slice is shared: do not change it.
+// Groups within groups would be resolved here, and nowhere else.
 func (x *Index) GroupsOf(storeID, userID string) []string {
 	ids, _ := x.members.Get(key(storeID, userID))
 	return ids

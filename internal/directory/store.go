@@ -2,10 +2,13 @@ package directory
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lakegate/lakegate/internal/store"
 )
@@ -23,6 +26,58 @@ func flag(b bool) int64 {
 		return 1
 	}
 	return 0
+}
+
+// The kinds of owners of external ids.
+const (
+	KindOfUser  = "user"
+	KindOfGroup = "group"
+)
+
+// unique is the form of a text in which two that differ by case alone are the same. A long one becomes its hash, because
+// an index row of PostgreSQL holds less than 3 KB.
+func unique(s string) string {
+	s = strings.ToLower(s)
+	if len(s) <= 1024 {
+		return s
+	}
+	sum := sha256.Sum256([]byte(s))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func insertStore(ctx context.Context, tx *store.Tx, storeID, account string, at time.Time) error {
+	tx.Changed(kindStore, storeID)
+	_, err := tx.Exec(ctx, `INSERT INTO identity_stores (id, account, created) VALUES (?, ?, ?)`, storeID, account, store.Millis(at))
+	return err
+}
+
+func deleteStore(ctx context.Context, tx *store.Tx, storeID string) error {
+	for query, changed := range map[string]func(id string){
+		`SELECT id FROM users WHERE store = ?`: func(id string) {
+			tx.Changed(kindUser, key(storeID, id))
+			tx.Changed(kindMembers, key(storeID, id))
+		},
+		`SELECT id FROM directory_groups WHERE store = ?`: func(id string) { tx.Changed(kindGroup, key(storeID, id)) },
+		`SELECT id FROM scim_tokens WHERE store = ?`:      func(id string) { tx.Changed(kindToken, id) },
+	} {
+		ids, err := store.All(ctx, tx, store.Text, query, storeID)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			changed(id)
+		}
+	}
+	for _, q := range []string{
+		`DELETE FROM memberships WHERE store = ?`, `DELETE FROM external_ids WHERE store = ?`, `DELETE FROM users WHERE store = ?`,
+		`DELETE FROM directory_groups WHERE store = ?`, `DELETE FROM scim_tokens WHERE store = ?`,
+	} {
+		if _, err := tx.Exec(ctx, q, storeID); err != nil {
+			return err
+		}
+	}
+	tx.Changed(kindStore, storeID)
+	return tx.MustExec(ctx, `DELETE FROM identity_stores WHERE id = ?`, storeID)
 }
 
 const selectUser = `SELECT store, id, user_name, enabled, profile, created, created_by, updated, updated_by, version FROM users`
@@ -49,7 +104,7 @@ func readUser(ctx context.Context, q store.Querier, storeID, id string) (User, e
 	if err != nil {
 		return User{}, err
 	}
-	u.ExternalIDs, err = readExternalIDs(ctx, q, storeID, "user", id)
+	u.ExternalIDs, err = readExternalIDs(ctx, q, storeID, KindOfUser, id)
 	return u, err
 }
 
@@ -60,12 +115,12 @@ func insertUser(ctx context.Context, tx *store.Tx, u *User) error {
 	}
 	tx.Changed(kindUser, key(u.StoreID, u.ID))
 	_, err = tx.Exec(ctx, `INSERT INTO users (store, id, user_name, name_key, email_key, enabled, profile, created, created_by, updated, updated_by, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		u.StoreID, u.ID, u.UserName, strings.ToLower(u.UserName), nullable(strings.ToLower(u.Profile.PrimaryEmail())), flag(u.Enabled), string(profile),
+		u.StoreID, u.ID, u.UserName, unique(u.UserName), nullable(unique(u.Profile.PrimaryEmail())), flag(u.Enabled), string(profile),
 		store.Millis(u.Stamps.Created), u.Stamps.CreatedBy, store.Millis(u.Stamps.Updated), u.Stamps.UpdatedBy, u.Stamps.Version)
 	if err != nil {
 		return err
 	}
-	return writeExternalIDs(ctx, tx, u.StoreID, "user", u.ID, u.ExternalIDs)
+	return writeExternalIDs(ctx, tx, u.StoreID, KindOfUser, u.ID, u.ExternalIDs)
 }
 
 func updateUser(ctx context.Context, tx *store.Tx, u *User) error {
@@ -75,12 +130,12 @@ func updateUser(ctx context.Context, tx *store.Tx, u *User) error {
 	}
 	tx.Changed(kindUser, key(u.StoreID, u.ID))
 	err = tx.MustExec(ctx, `UPDATE users SET user_name = ?, name_key = ?, email_key = ?, enabled = ?, profile = ?, updated = ?, updated_by = ?, version = ? WHERE store = ? AND id = ?`,
-		u.UserName, strings.ToLower(u.UserName), nullable(strings.ToLower(u.Profile.PrimaryEmail())), flag(u.Enabled), string(profile),
+		u.UserName, unique(u.UserName), nullable(unique(u.Profile.PrimaryEmail())), flag(u.Enabled), string(profile),
 		store.Millis(u.Stamps.Updated), u.Stamps.UpdatedBy, u.Stamps.Version, u.StoreID, u.ID)
 	if err != nil {
 		return err
 	}
-	return writeExternalIDs(ctx, tx, u.StoreID, "user", u.ID, u.ExternalIDs)
+	return writeExternalIDs(ctx, tx, u.StoreID, KindOfUser, u.ID, u.ExternalIDs)
 }
 
 func deleteUser(ctx context.Context, tx *store.Tx, storeID, id string) error {
@@ -97,10 +152,11 @@ func deleteUser(ctx context.Context, tx *store.Tx, storeID, id string) error {
 	return tx.MustExec(ctx, `DELETE FROM users WHERE store = ? AND id = ?`, storeID, id)
 }
 
-// Page selects one page of a list ordered by id: what comes after a key, at most Limit entries.
+// Page selects one page of an ordered list: what comes after a key, at most Limit entries. Offset skips entries, for
+// clients that count pages; After is what survives changes between two pages.
 type Page struct {
-	After string
-	Limit int
+	After         string
+	Limit, Offset int
 }
 
 // UserFilter narrows a list of users; empty fields do not.
@@ -111,18 +167,21 @@ type UserFilter struct {
 func listUsers(ctx context.Context, q store.Querier, storeID string, f UserFilter, p Page) ([]User, error) {
 	query, args := selectUser+` WHERE store = ? AND id > ?`, []any{storeID, p.After}
 	if f.UserName != "" {
-		query, args = query+` AND name_key = ?`, append(args, strings.ToLower(f.UserName))
+		query, args = query+` AND name_key = ?`, append(args, unique(f.UserName))
 	}
-	users, err := store.All(ctx, q, scanUser, query+` ORDER BY id LIMIT ?`, append(args, p.Limit)...)
+	users, err := store.All(ctx, q, scanUser, query+` ORDER BY id LIMIT ? OFFSET ?`, append(args, p.Limit, p.Offset)...)
 	if err != nil {
 		return nil, err
 	}
+	ids := make([]string, len(users))
 	for i := range users {
-		if users[i].ExternalIDs, err = readExternalIDs(ctx, q, storeID, "user", users[i].ID); err != nil {
-			return nil, err
-		}
+		ids[i] = users[i].ID
 	}
-	return users, nil
+	external, err := externalIDsOf(ctx, q, storeID, KindOfUser, ids)
+	for i := range users {
+		users[i].ExternalIDs = external[users[i].ID]
+	}
+	return users, err
 }
 
 const selectGroup = `SELECT store, id, display_name, description, created, created_by, updated, updated_by, version FROM directory_groups`
@@ -142,33 +201,33 @@ func readGroup(ctx context.Context, q store.Querier, storeID, id string) (Group,
 	if err != nil {
 		return Group{}, err
 	}
-	g.ExternalIDs, err = readExternalIDs(ctx, q, storeID, "group", id)
+	g.ExternalIDs, err = readExternalIDs(ctx, q, storeID, KindOfGroup, id)
 	return g, err
 }
 
 func insertGroup(ctx context.Context, tx *store.Tx, g *Group) error {
 	tx.Changed(kindGroup, key(g.StoreID, g.ID))
 	_, err := tx.Exec(ctx, `INSERT INTO directory_groups (store, id, display_name, name_key, description, created, created_by, updated, updated_by, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		g.StoreID, g.ID, g.DisplayName, strings.ToLower(g.DisplayName), g.Description,
+		g.StoreID, g.ID, g.DisplayName, unique(g.DisplayName), g.Description,
 		store.Millis(g.Stamps.Created), g.Stamps.CreatedBy, store.Millis(g.Stamps.Updated), g.Stamps.UpdatedBy, g.Stamps.Version)
 	if err != nil {
 		return err
 	}
-	return writeExternalIDs(ctx, tx, g.StoreID, "group", g.ID, g.ExternalIDs)
+	return writeExternalIDs(ctx, tx, g.StoreID, KindOfGroup, g.ID, g.ExternalIDs)
 }
 
 func updateGroup(ctx context.Context, tx *store.Tx, g *Group) error {
 	tx.Changed(kindGroup, key(g.StoreID, g.ID))
 	err := tx.MustExec(ctx, `UPDATE directory_groups SET display_name = ?, name_key = ?, description = ?, updated = ?, updated_by = ?, version = ? WHERE store = ? AND id = ?`,
-		g.DisplayName, strings.ToLower(g.DisplayName), g.Description, store.Millis(g.Stamps.Updated), g.Stamps.UpdatedBy, g.Stamps.Version, g.StoreID, g.ID)
+		g.DisplayName, unique(g.DisplayName), g.Description, store.Millis(g.Stamps.Updated), g.Stamps.UpdatedBy, g.Stamps.Version, g.StoreID, g.ID)
 	if err != nil {
 		return err
 	}
-	return writeExternalIDs(ctx, tx, g.StoreID, "group", g.ID, g.ExternalIDs)
+	return writeExternalIDs(ctx, tx, g.StoreID, KindOfGroup, g.ID, g.ExternalIDs)
 }
 
 func deleteGroup(ctx context.Context, tx *store.Tx, storeID, id string) error {
-	members, err := store.All(ctx, tx, store.Text, `SELECT user_id FROM memberships WHERE store = ? AND group_id = ?`, storeID, id)
+	members, err := membersOf(ctx, tx, storeID, id)
 	if err != nil {
 		return err
 	}
@@ -195,23 +254,56 @@ type GroupFilter struct {
 func listGroups(ctx context.Context, q store.Querier, storeID string, f GroupFilter, p Page) ([]Group, error) {
 	query, args := selectGroup+` WHERE store = ? AND id > ?`, []any{storeID, p.After}
 	if f.DisplayName != "" {
-		query, args = query+` AND name_key = ?`, append(args, strings.ToLower(f.DisplayName))
+		query, args = query+` AND name_key = ?`, append(args, unique(f.DisplayName))
 	}
-	groups, err := store.All(ctx, q, scanGroup, query+` ORDER BY id LIMIT ?`, append(args, p.Limit)...)
+	groups, err := store.All(ctx, q, scanGroup, query+` ORDER BY id LIMIT ? OFFSET ?`, append(args, p.Limit, p.Offset)...)
 	if err != nil {
 		return nil, err
 	}
+	ids := make([]string, len(groups))
 	for i := range groups {
-		if groups[i].ExternalIDs, err = readExternalIDs(ctx, q, storeID, "group", groups[i].ID); err != nil {
-			return nil, err
-		}
+		ids[i] = groups[i].ID
 	}
-	return groups, nil
+	external, err := externalIDsOf(ctx, q, storeID, KindOfGroup, ids)
+	for i := range groups {
+		groups[i].ExternalIDs = external[groups[i].ID]
+	}
+	return groups, err
 }
 
 func readExternalIDs(ctx context.Context, q store.Querier, storeID, kind, owner string) ([]ExternalID, error) {
 	return store.All(ctx, q, func(s store.Scanner) (x ExternalID, err error) { return x, s.Scan(&x.Issuer, &x.ID) },
 		`SELECT issuer, id FROM external_ids WHERE store = ? AND kind = ? AND owner = ? ORDER BY issuer, id`, storeID, kind, owner)
+}
+
+// externalIDsOf reads those of many owners, with few queries.
+func externalIDsOf(ctx context.Context, q store.Querier, storeID, kind string, owners []string) (map[string][]ExternalID, error) {
+	all := map[string][]ExternalID{}
+	type row struct {
+		owner string
+		id    ExternalID
+	}
+	for part := range slices.Chunk(owners, 200) {
+		args := []any{storeID, kind}
+		for _, o := range part {
+			args = append(args, o)
+		}
+		err := store.Each(ctx, q, func(s store.Scanner) (r row, err error) { return r, s.Scan(&r.owner, &r.id.Issuer, &r.id.ID) },
+			func(r row) error { all[r.owner] = append(all[r.owner], r.id); return nil },
+			`SELECT owner, issuer, id FROM external_ids WHERE store = ? AND kind = ? AND owner IN (?`+strings.Repeat(`, ?`, len(part)-1)+`) ORDER BY issuer, id`, args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func ownersOf(ctx context.Context, q store.Querier, storeID, kind, issuer, id string) ([]string, error) {
+	query, args := `SELECT DISTINCT owner FROM external_ids WHERE store = ? AND kind = ? AND id = ?`, []any{storeID, kind, id}
+	if issuer != "" {
+		query, args = query+` AND issuer = ?`, append(args, issuer)
+	}
+	return store.All(ctx, q, store.Text, query+` ORDER BY owner LIMIT 2`, args...)
 }
 
 // writeExternalIDs replaces the external ids of an owner, when they differ from those that it has.
@@ -258,114 +350,29 @@ func deleteMembership(ctx context.Context, tx *store.Tx, m *Membership) error {
 	return tx.MustExec(ctx, `DELETE FROM memberships WHERE store = ? AND id = ?`, m.StoreID, m.ID)
 }
 
-// MembershipFilter narrows a list of memberships to a group or a user.
-type MembershipFilter struct {
-	GroupID, UserID string
+func readMembership(ctx context.Context, q store.Querier, storeID, id string) (Membership, error) {
+	return store.One(ctx, q, scanMembership, selectMembership+` WHERE store = ? AND id = ?`, storeID, id)
 }
 
-func listMemberships(ctx context.Context, q store.Querier, storeID string, f MembershipFilter, p Page) ([]Membership, error) {
-	query, args := selectMembership+` WHERE store = ? AND id > ?`, []any{storeID, p.After}
-	if f.GroupID != "" {
-		query, args = query+` AND group_id = ?`, append(args, f.GroupID)
-	}
-	if f.UserID != "" {
-		query, args = query+` AND user_id = ?`, append(args, f.UserID)
-	}
-	return store.All(ctx, q, scanMembership, query+` ORDER BY id LIMIT ?`, append(args, p.Limit)...)
+func findMembership(ctx context.Context, q store.Querier, storeID, groupID, userID string) (Membership, error) {
+	return store.One(ctx, q, scanMembership, selectMembership+` WHERE store = ? AND group_id = ? AND user_id = ?`, storeID, groupID, userID)
 }
 
-// What the index reads.
-
-func storeAccount(ctx context.Context, q store.Querier, id string) (string, error) {
-	return store.One(ctx, q, store.Text, `SELECT account FROM identity_stores WHERE id = ?`, id)
+func membersOf(ctx context.Context, q store.Querier, storeID, groupID string) ([]string, error) {
+	return store.All(ctx, q, store.Text, `SELECT user_id FROM memberships WHERE store = ? AND group_id = ?`, storeID, groupID)
 }
 
-func allStores(ctx context.Context, q store.Querier, do func(string, string) error) error {
-	return eachPair(ctx, q, do, `SELECT id, account FROM identity_stores`)
+// The pages of memberships follow the indexes that there are: a group's by user, a user's by group.
+
+func listMembers(ctx context.Context, q store.Querier, storeID, groupID string, p Page) ([]Membership, error) {
+	return store.All(ctx, q, scanMembership, selectMembership+` WHERE store = ? AND group_id = ? AND user_id > ? ORDER BY user_id LIMIT ?`, storeID, groupID, p.After, p.Limit)
 }
 
-func onePerson(ctx context.Context, q store.Querier, k string) (Person, error) {
-	u, err := readUser(ctx, q, first(k), second(k))
-	return u.person(), err
+func listMembershipsOfUser(ctx context.Context, q store.Querier, storeID, userID string, p Page) ([]Membership, error) {
+	return store.All(ctx, q, scanMembership, selectMembership+` WHERE store = ? AND user_id = ? AND group_id > ? ORDER BY group_id LIMIT ?`, storeID, userID, p.After, p.Limit)
 }
 
-// allPeople reads users and external ids in one pass each, so that a large directory loads in a moment.
-func allPeople(ctx context.Context, q store.Querier, do func(string, Person) error) error {
-	external := map[string][]string{}
-	err := eachPair(ctx, q, func(owner, id string) error { external[owner] = append(external[owner], id); return nil },
-		`SELECT store || '/' || owner, id FROM external_ids WHERE kind = 'user'`)
-	if err != nil {
-		return err
-	}
-	return store.Each(ctx, q, scanUser, func(u User) error {
-		p := u.person()
-		p.external = external[key(u.StoreID, u.ID)]
-		return do(key(u.StoreID, u.ID), p)
-	}, selectUser)
-}
-
-func (u *User) person() Person {
-	p := Person{StoreID: u.StoreID, ID: u.ID, UserName: u.UserName, DisplayName: u.Profile.DisplayName, Enabled: u.Enabled}
-	for _, e := range u.Profile.Emails {
-		p.emails = append(p.emails, e.Value)
-	}
-	for _, x := range u.ExternalIDs {
-		p.external = append(p.external, x.ID)
-	}
-	return p
-}
-
-func groupName(ctx context.Context, q store.Querier, k string) (string, error) {
-	return store.One(ctx, q, store.Text, `SELECT display_name FROM directory_groups WHERE store = ? AND id = ?`, first(k), second(k))
-}
-
-func allGroupNames(ctx context.Context, q store.Querier, do func(string, string) error) error {
-	return eachPair(ctx, q, do, `SELECT store || '/' || id, display_name FROM directory_groups`)
-}
-
-func groupsOfUser(ctx context.Context, q store.Querier, k string) ([]string, error) {
-	ids, err := store.All(ctx, q, store.Text, `SELECT group_id FROM memberships WHERE store = ? AND user_id = ?`, first(k), second(k))
-	if err == nil && len(ids) == 0 {
-		return nil, store.ErrNotFound
-	}
-	slices.Sort(ids)
-	return ids, err
-}
-
-// allMemberships shares one string for each group id, of which a large directory has very many copies.
-func allMemberships(ctx context.Context, q store.Querier, do func(string, []string) error) error {
-	interned, of := map[string]string{}, map[string][]string{}
-	err := eachPair(ctx, q, func(user, group string) error {
-		g, ok := interned[group]
-		if !ok {
-			g, interned[group] = group, group
-		}
-		of[user] = append(of[user], g)
-		return nil
-	}, `SELECT store || '/' || user_id, group_id FROM memberships`)
-	if err != nil {
-		return err
-	}
-	for user, groups := range of {
-		slices.Sort(groups)
-		if err := do(user, slices.Clip(groups)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func eachPair(ctx context.Context, q store.Querier, do func(a, b string) error, query string) error {
-	type pair struct{ a, b string }
-	return store.Each(ctx, q, func(s store.Scanner) (p pair, err error) { return p, s.Scan(&p.a, &p.b) }, func(p pair) error { return do(p.a, p.b) }, query)
-}
-
-func first(k string) string {
-	a, _ := splitKey(k)
-	return a
-}
-
-func second(k string) string {
-	_, b := splitKey(k)
-	return b
+func userExists(ctx context.Context, q store.Querier, storeID, id string) error {
+	_, err := store.One(ctx, q, store.Text, `SELECT id FROM users WHERE store = ? AND id = ?`, storeID, id)
+	return err
 }

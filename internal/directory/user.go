@@ -2,10 +2,18 @@ package directory
 
 import (
 	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/lakegate/lakegate/internal/store"
 )
 
 // User is a person of an identity store.
@@ -148,7 +156,7 @@ func checkExternalIDs(ids []ExternalID) error {
 	}
 	for _, x := range ids {
 		for _, s := range []string{x.Issuer, x.ID} {
-			if s == "" || len(s) > maxID || !printable(s) || strings.ContainsFunc(s, unicode.IsSpace) {
+			if s == "" || utf8.RuneCountInString(s) > maxID || !printable(s) || strings.ContainsFunc(s, unicode.IsSpace) {
 				return Invalid("externalId", "an external id must have 1 to 256 characters and no spaces")
 			}
 		}
@@ -234,38 +242,108 @@ func printable(s string) bool {
 	return true
 }
 
-// Group is a group of an identity store.
-type Group struct {
-	StoreID, ID string
-	DisplayName string
-	Description string
-	ExternalIDs []ExternalID
-	Stamps      Stamps
-}
-
-func (g *Group) check() error {
-	if g.DisplayName == "" {
-		return Invalid("displayName", "displayName is a required attribute")
-	}
-	for field, s := range map[string]string{"displayName": g.DisplayName, "description": g.Description} {
-		if err := checkText(field, s); err != nil {
-			return err
-		}
-	}
-	if isReserved(g.DisplayName) {
-		return Invalid("displayName", "displayName is a reserved name")
-	}
-	return checkExternalIDs(g.ExternalIDs)
-}
-
-// Membership says that a user belongs to a group.
-type Membership struct {
-	StoreID, ID, GroupID, UserID string
-	Created                      time.Time
-	CreatedBy                    string
-}
-
 // compareExternalIDs orders external ids, so that equal sets are equal lists.
 func compareExternalIDs(a, b ExternalID) int {
 	return cmp.Or(strings.Compare(a.Issuer, b.Issuer), strings.Compare(a.ID, b.ID))
+}
+
+// CreateUser adds a person. ID and stamps are set anew.
+func (d *Directory) CreateUser(ctx context.Context, by Actor, u User) (User, error) {
+	if err := u.check(); err != nil {
+		return User{}, err
+	}
+	now := d.db.Now()
+	u.ID = uuid.NewString()
+	u.Stamps = Stamps{Created: now, Updated: now, CreatedBy: string(by), UpdatedBy: string(by), Version: 1}
+	d.touch(ctx, u.StoreID, ResourceUser, u.ID)
+	err := d.db.Update(ctx, func(tx *store.Tx) error {
+		if err := inStore(ctx, tx, u.StoreID); err != nil {
+			return err
+		}
+		if d.Users(u.StoreID) >= d.Quotas.users() {
+			return quota("users", d.Quotas.users())
+		}
+		return insertUser(ctx, tx, &u)
+	})
+	if err != nil {
+		return User{}, userConflict(err)
+	}
+	return u, nil
+}
+
+// ReadUser reads a person.
+func (d *Directory) ReadUser(ctx context.Context, storeID, id string) (User, error) {
+	var u User
+	err := d.db.View(ctx, func(q store.Querier) (err error) {
+		u, err = readUser(ctx, q, storeID, id)
+		return err
+	})
+	return u, missing(err, ResourceUser, id)
+}
+
+// ChangeUser reads a person, lets change work on it, and writes the result. When change returns an error, or leaves the
+// person as it was, nothing is written.
+func (d *Directory) ChangeUser(ctx context.Context, by Actor, storeID, id string, change func(*User) error) (u User, err error) {
+	d.touch(ctx, storeID, ResourceUser, id)
+	err = d.db.Update(ctx, func(tx *store.Tx) (err error) {
+		if u, err = readUser(ctx, tx, storeID, id); err != nil {
+			return missing(err, ResourceUser, id)
+		}
+		before := u.content()
+		if err := change(&u); err != nil {
+			return err
+		}
+		u.StoreID, u.ID = storeID, id
+		if err := u.check(); err != nil {
+			return err
+		}
+		if u.content() == before {
+			return nil
+		}
+		u.Stamps.Updated, u.Stamps.UpdatedBy = d.db.Now(), string(by)
+		u.Stamps.Version++
+		return updateUser(ctx, tx, &u)
+	})
+	if err != nil {
+		return User{}, userConflict(err)
+	}
+	return u, nil
+}
+
+// content is everything of a user that a change can alter, in a form that can be compared.
+func (u *User) content() string {
+	external := slices.SortedFunc(slices.Values(u.ExternalIDs), compareExternalIDs)
+	text, _ := json.Marshal([]any{u.UserName, u.Enabled, external, u.Profile}) // texts and flags always encode
+	return string(text)
+}
+
+// DeleteUser removes a person and its memberships.
+func (d *Directory) DeleteUser(ctx context.Context, storeID, id string) error {
+	d.touch(ctx, storeID, ResourceUser, id)
+	err := d.db.Update(ctx, func(tx *store.Tx) error { return deleteUser(ctx, tx, storeID, id) })
+	return missing(err, ResourceUser, id)
+}
+
+// ListUsers reads a page of people in the order of their ids.
+func (d *Directory) ListUsers(ctx context.Context, storeID string, f UserFilter, p Page) (users []User, err error) {
+	err = d.db.View(ctx, func(q store.Querier) error {
+		users, err = listUsers(ctx, q, storeID, f, p)
+		return err
+	})
+	return users, err
+}
+
+// userConflict says which unique value a user shares with another.
+func userConflict(err error) error {
+	if !errors.Is(err, store.ErrConflict) {
+		return err
+	}
+	switch text := err.Error(); {
+	case strings.Contains(text, "external_ids"):
+		return Conflict("externalId", "Duplicate ExternalId")
+	case strings.Contains(text, "email_key"):
+		return Conflict("emails", "Duplicate Email")
+	default:
+		return Conflict("userName", "Duplicate UserName")
+	}
 }
