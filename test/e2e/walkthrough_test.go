@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/goccy/go-yaml"
 )
 
 // The accounts of the walkthrough.
@@ -29,6 +32,7 @@ type world struct {
 	store        string
 	issuer       string // the URL of the identity provider
 	client       string // the application's client id there
+	people       people
 	issuerARN    string
 	application  string
 	role         string
@@ -55,54 +59,86 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// discover reads the development provider's public description of itself.
+// people is the development provider's directory, as far as the tests read it.
+type people struct {
+	Tenant string `yaml:"tenant"`
+	Users  []struct {
+		OID         string `yaml:"oid"`
+		UserName    string `yaml:"userName"`
+		GivenName   string `yaml:"givenName"`
+		FamilyName  string `yaml:"familyName"`
+		DisplayName string `yaml:"displayName"`
+	} `yaml:"users"`
+	Groups []struct {
+		OID         string   `yaml:"oid"`
+		DisplayName string   `yaml:"displayName"`
+		Members     []string `yaml:"members"`
+	} `yaml:"groups"`
+	Clients []struct {
+		ID string `yaml:"id"`
+	} `yaml:"clients"`
+}
+
+// discover reads who is at the development provider, and its issuer.
 func (w *world) discover() {
 	w.t.Helper()
-	var about struct {
-		Issuer string `json:"issuer"`
-		Client string `json:"client_id"`
+	if err := yaml.Unmarshal(w.dev("GET", "/dev/directory", nil), &w.people); err != nil {
+		w.t.Fatal(err)
 	}
-	w.dev("GET", "/dev/about", nil, &about)
-	w.issuer, w.client = about.Issuer, about.Client
+	w.issuer, w.client = "http://"+w.IDP+"/"+w.people.Tenant+"/v2.0", w.people.Clients[0].ID
 }
 
 // dev calls an endpoint that the development provider has for scripts.
-func (w *world) dev(method, path string, in, out any) {
+func (w *world) dev(method, path string, in any) []byte {
+	w.t.Helper()
+	return w.call(method, "http://"+w.IDP+path, in, http.Header{"X-Lakegate-Development": {"yes"}})
+}
+
+// call makes a request with a JSON body that must succeed.
+func (w *world) call(method, url string, in any, header http.Header) []byte {
 	w.t.Helper()
 	body, err := json.Marshal(in)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	req, err := http.NewRequest(method, "http://"+w.IDP+path, bytes.NewReader(body))
+	req, err := http.NewRequest(method, url, bytes.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	req.Header.Set("X-Lakegate-Development", "yes")
+	req.Header = header.Clone()
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		w.t.Fatalf("%s %s: %s", method, path, resp.Status)
-	}
-	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
 		w.t.Fatal(err)
 	}
+	if resp.StatusCode >= 300 {
+		w.t.Fatalf("%s %s: %s: %s", method, url, resp.Status, text)
+	}
+	return text
 }
 
-// token signs a person in at the provider.
-func (w *world) token(user string) string {
+// token signs a person in at the provider; claims change what the token says.
+func (w *world) token(user string, claims ...map[string]any) string {
 	w.t.Helper()
+	in := map[string]any{"user": user, "client_id": w.client}
+	if len(claims) > 0 {
+		in["claims"] = claims[0]
+	}
 	var t struct {
 		IDToken string `json:"id_token"`
 	}
-	w.dev("POST", "/dev/token", map[string]string{"user": user, "client_id": w.client}, &t)
+	if err := json.Unmarshal(w.dev("POST", "/dev/token", in), &t); err != nil {
+		w.t.Fatal(err)
+	}
 	return t.IDToken
 }
 
-// provision makes Mateo and his group with a provisioning client's token, externalId being the provider's oid.
+// provision puts the provider's people into the directory by SCIM, externalId being the provider's oid.
 func (w *world) provision() {
 	w.t.Helper()
 	env := map[string]string{}
@@ -110,8 +146,27 @@ func (w *world) provision() {
 		name, value, _ := strings.Cut(v, "=")
 		env[name] = value
 	}
-	var push struct{ Users, Groups int }
-	w.dev("POST", "/dev/push", map[string]string{"endpoint": env["SCIM_ENDPOINT"], "token": env["SCIM_TOKEN"]}, &push)
+	create := func(kind string, in map[string]any) string {
+		var out struct{ ID string }
+		if err := json.Unmarshal(w.call("POST", env["SCIM_ENDPOINT"]+"/"+kind, in, http.Header{"Authorization": {"Bearer " + env["SCIM_TOKEN"]}}), &out); err != nil {
+			w.t.Fatal(err)
+		}
+		return out.ID
+	}
+	ids := map[string]string{}
+	for _, u := range w.people.Users {
+		ids[u.UserName] = create("Users", map[string]any{
+			"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:User"}, "userName": u.UserName, "externalId": u.OID, "active": true, "displayName": u.DisplayName,
+			"name": map[string]any{"givenName": u.GivenName, "familyName": u.FamilyName}, "emails": []any{map[string]any{"value": u.UserName, "type": "work", "primary": true}},
+		})
+	}
+	for _, g := range w.people.Groups {
+		members := []any{}
+		for _, m := range g.Members {
+			members = append(members, map[string]any{"value": ids[m]})
+		}
+		create("Groups", map[string]any{"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:Group"}, "displayName": g.DisplayName, "externalId": g.OID, "members": members})
+	}
 }
 
 func (w *world) groupID(name string) string {
