@@ -259,6 +259,10 @@ func parseQuery(r *http.Request, params map[string][]string) (*Signature, error)
 	if s.Payload, err = parsePayload(payload); err != nil {
 		return nil, err
 	}
+	// A body in chunks is announced by headers, which whoever decodes it looks for.
+	if s.Payload.Streaming() && params[paramPayload] != nil {
+		return nil, &Error{Kind: BadPayloadHash, Form: Query}
+	}
 	return s, nil
 }
 
