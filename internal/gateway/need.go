@@ -24,13 +24,15 @@ type Need struct {
 	DenyOnly bool
 }
 
+const s3 = "s3:"
+
 // Needs are all the decisions that the request asks for, except those of DeleteObjects, whose keys are in the body.
 func (q *Request) Needs() []Need {
 	switch q.Operation {
 	case "DeleteObjects":
 		return nil
 	case "ListBuckets":
-		return []Need{{Action: "s3:" + q.rule.action, Resource: "*", Context: q.common()}}
+		return []Need{{Action: s3 + q.rule.action, Resource: "*", Context: q.common()}}
 	}
 	var needs []Need
 	if q.Source != nil {
@@ -116,7 +118,7 @@ func (q *Request) TagCopyNeeds() []Need {
 
 // MissingNeed is the decision whether somebody may learn that a key does not exist: who may list the bucket for it.
 func (q *Request) MissingNeed() Need {
-	n := Need{Action: "s3:ListBucket", Resource: arn.Bucket(q.Bucket), Bucket: q.Bucket, Context: q.common()}
+	n := Need{Action: s3 + "ListBucket", Resource: arn.Bucket(q.Bucket), Bucket: q.Bucket, Context: q.common()}
 	n.Context["s3:prefix"] = []string{q.Key}
 	return n
 }
@@ -130,7 +132,7 @@ func (q *Request) action(plain, version string) string {
 }
 
 func (q *Request) need(action string) Need {
-	n := Need{Action: "s3:" + action, Resource: arn.Bucket(q.Bucket), Bucket: q.Bucket, Key: q.Key, Context: q.common()}
+	n := Need{Action: s3 + action, Resource: arn.Bucket(q.Bucket), Bucket: q.Bucket, Key: q.Key, Context: q.common()}
 	if q.Key != "" {
 		n.Resource = arn.Object(q.Bucket, q.Key)
 	}
@@ -142,9 +144,9 @@ func (q *Request) need(action string) Need {
 
 func (q *Request) sourceNeed(plain, version string) Need {
 	s := q.Source
-	n := Need{Action: "s3:" + plain, Resource: arn.Object(s.Bucket, s.Key), Bucket: s.Bucket, Key: s.Key, Context: q.common()}
+	n := Need{Action: s3 + plain, Resource: arn.Object(s.Bucket, s.Key), Bucket: s.Bucket, Key: s.Key, Context: q.common()}
 	if s.VersionID != "" {
-		n.Action = "s3:" + version
+		n.Action = s3 + version
 		n.Context["s3:versionid"] = []string{s.VersionID}
 	}
 	return n

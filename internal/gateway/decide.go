@@ -1,0 +1,161 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/lakegate/lakegate/internal/authz"
+	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/policy"
+	"github.com/lakegate/lakegate/internal/storage"
+	"github.com/lakegate/lakegate/internal/trail"
+	"github.com/lakegate/lakegate/internal/wire"
+)
+
+// authorize asks for every need. The first that is refused refuses the request.
+func (x *exchange) authorize(ctx context.Context, needs ...Need) error {
+	for i := range needs {
+		if err := x.decide(ctx, &needs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *exchange) decide(ctx context.Context, n *Need) error {
+	q, err := x.question(ctx, n)
+	if err != nil {
+		return err
+	}
+	if n.DenyOnly {
+		if d := x.Authorizer.Decide(ctx, q); d.Explicit {
+			return x.Authorizer.Authorize(ctx, q)
+		}
+		return nil
+	}
+	err = x.Authorizer.Authorize(ctx, q)
+	denied, ok := errors.AsType[*authz.Denied](err)
+	if !ok || x.mayKnowWhy(q.Account) {
+		return err
+	}
+	return wire.AccessDenied("Access Denied").Because(denied)
+}
+
+// allowed asks without refusing the request.
+func (x *exchange) allowed(ctx context.Context, n Need) bool {
+	q, err := x.question(ctx, &n)
+	return err == nil && x.Authorizer.Decide(ctx, q).Allowed
+}
+
+// mayKnowWhy: S3 gives the reason of a refusal within the account alone.
+func (x *exchange) mayKnowWhy(account string) bool {
+	return x.caller.Type != caller.Anonymous && x.caller.Account == account
+}
+
+// question makes the question of a need. A copy has needs on two buckets, each with an owner and a policy of its own.
+func (x *exchange) question(ctx context.Context, n *Need) (authz.Request, error) {
+	values, err := x.values(ctx, n)
+	if err != nil {
+		return authz.Request{}, err
+	}
+	q := authz.Request{Action: n.Action, Resource: n.Resource, Account: x.caller.Account, Context: values}
+	if n.Resource == "*" {
+		q.Resource = "arn:aws:s3:::*"
+	}
+	if n.Bucket == "" || x.Operation == "CreateBucket" {
+		return q, nil
+	}
+	b := x.bucket
+	if b == nil || b.Name != n.Bucket {
+		if b, err = x.Buckets.Get(n.Bucket); err != nil {
+			return q, err
+		}
+		x.entry.Resource("AWS::S3::Object", n.Resource, b.Account)
+		if err := b.ExpectOwner(x.Source.ExpectedOwner); err != nil {
+			return q, err
+		}
+	}
+	q.Account, q.ResourcePolicy = b.Account, b.ResourcePolicy()
+	if b.Restricted(x.caller.Account) {
+		x.entry.Step("public access block", trail.Fail, "the bucket "+b.Name+" restricts its public policy to its own account")
+		return q, x.noted(ctx)
+	}
+	return q, nil
+}
+
+// noted refuses without a policy's word.
+func (x *exchange) noted(ctx context.Context) error {
+	authz.Open(ctx)
+	return wire.AccessDenied("Access Denied")
+}
+
+// values are the condition keys of a need: those of the request, and those of every S3 request.
+func (x *exchange) values(ctx context.Context, n *Need) (policy.Values, error) {
+	v := policy.Values{}
+	maps.Copy(v, n.Context)
+	if x.proof != nil {
+		authType := map[string]string{"AuthHeader": "REST-HEADER", "QueryString": "REST-QUERY-STRING", "HtmlForm": "POST"}[x.caller.Auth]
+		v["s3:authtype"] = []string{authType}
+		v["s3:signatureversion"] = []string{"AWS4-HMAC-SHA256"}
+		age := caller.RequestFrom(ctx).Time.Sub(x.proof.Time).Milliseconds()
+		v["s3:signatureage"] = []string{strconv.FormatInt(max(age, 0), 10)}
+	}
+	if x.r.TLS != nil {
+		v["s3:tlsversion"] = []string{strconv.FormatFloat(float64(x.r.TLS.Version-0x0301)/10+1, 'f', 1, 64)}
+	}
+	if n.Bucket != "" {
+		if b, ok := x.Buckets.Lookup(n.Bucket); ok {
+			v["s3:resourceaccount"] = []string{b.Account}
+		}
+	}
+	if n.Key != "" && readsTags(n.Action) {
+		return v, x.existingTags(ctx, n, v)
+	}
+	return v, nil
+}
+
+// readsTags reports whether AWS gives an action the tags of the stored object as condition keys.
+func readsTags(action string) bool {
+	name := strings.TrimPrefix(action, s3)
+	return strings.HasPrefix(name, "GetObject") || strings.HasPrefix(name, "PutObjectAcl") || strings.HasPrefix(name, "PutObjectVersionAcl") ||
+		strings.HasPrefix(name, "PutObjectTagging") || strings.HasPrefix(name, "PutObjectVersionTagging") || strings.HasPrefix(name, "DeleteObjectTagging") || strings.HasPrefix(name, "DeleteObjectVersionTagging")
+}
+
+// existingTags adds the tags of the stored object. A policy that denies by them must see them: unless the object is not
+// there, tags that cannot be read are a failure.
+func (x *exchange) existingTags(ctx context.Context, n *Need, v policy.Values) error {
+	ref := storage.ObjectRef{Bucket: n.Bucket, Key: n.Key}
+	if id := n.Context["s3:versionid"]; len(id) > 0 {
+		ref.VersionID = id[0]
+	}
+	tags, err := x.Storage.GetObjectTagging(ctx, ref)
+	if e, ok := errors.AsType[*storage.Error](err); ok && e.Status < http.StatusInternalServerError {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for name, value := range tags.Tags {
+		v["s3:existingobjecttag/"+strings.ToLower(name)] = []string{value}
+	}
+	return nil
+}
+
+// missing turns "no such key" into "access denied" for those who may not know: only who may list the bucket for the key
+// learns that it is not there.
+func (x *exchange) missing(ctx context.Context, err error) error {
+	e, ok := errors.AsType[*storage.Error](err)
+	if !ok || e.Status != http.StatusNotFound || (e.Code != "NoSuchKey" && e.Code != "NoSuchVersion") {
+		return err
+	}
+	if x.allowed(ctx, x.MissingNeed()) {
+		return err
+	}
+	x.entry.Step("object", trail.Fail, "it does not exist, and the caller may not list the bucket for its key")
+	return wire.AccessDenied("Access Denied").Because(err)
+}
+

@@ -1,0 +1,287 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/lakegate/lakegate/internal/authn"
+	"github.com/lakegate/lakegate/internal/authz"
+	"github.com/lakegate/lakegate/internal/bucket"
+	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/sigv4"
+	"github.com/lakegate/lakegate/internal/storage"
+	"github.com/lakegate/lakegate/internal/trail"
+	"github.com/lakegate/lakegate/internal/wire"
+)
+
+// People names persons, for the trail.
+type People interface {
+	UserName(storeID, userID string) (name string, ok bool)
+}
+
+// Gateway answers S3 requests. Its fields are set once.
+type Gateway struct {
+	Storage       storage.Backend
+	Buckets       *bucket.Registry
+	Authenticator *authn.Authenticator
+	Authorizer    *authz.Authorizer
+	Trail         *trail.Trail
+	People        People
+	Hosts         HostRules
+	Region        string
+	Log           *slog.Logger
+}
+
+// exchange is one request on its way through the gateway.
+type exchange struct {
+	*Gateway
+	*Request
+	r      *http.Request
+	caller *caller.Caller
+	proof  *sigv4.Proof
+	entry  *trail.Entry
+	// bucket is what the request is about; nil for operations on the service and for one that is to be created.
+	bucket *bucket.Bucket
+}
+
+// answer is what goes back: a document, or an object as it comes from the storage.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	object *storage.Object
+}
+
+// ServeHTTP takes a request through all steps. Its record is written before its answer.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	req := caller.RequestFrom(r.Context())
+	q, err := Parse(r, g.Hosts)
+	if err != nil {
+		g.refuse(w, r, q, err)
+		return
+	}
+	q.Time = req.Time
+	ctx, entry := g.Trail.Begin(r.Context(), trail.Operation{Source: "s3.amazonaws.com", Name: string(q.Operation), ReadOnly: q.readOnly(), Data: q.isData()})
+	ctx, ledger := authz.WithLedger(ctx)
+	entry.Parameters(q.parameters(r))
+	x := &exchange{Gateway: g, Request: q, r: r, entry: entry}
+	a, err := x.answer(ctx)
+	if err == nil && !ledger.Asked() {
+		err = wire.Internal(fmt.Errorf("%s answered without having asked for authorisation", q.Operation))
+	}
+	if a != nil && a.object != nil {
+		defer func() { _ = a.object.Body.Close() }()
+	}
+	var e *wire.Error
+	if err != nil {
+		if e = spell(err); e.Status >= http.StatusInternalServerError {
+			g.Log.ErrorContext(ctx, "data request failed", slog.String("request", req.ID), slog.String("operation", string(q.Operation)), slog.Any("error", err))
+		}
+	} else {
+		entry.Add(trail.KeyBytesOut, a.length())
+	}
+	if recordErr := g.Trail.Finish(ctx, entry, asError(e)); recordErr != nil {
+		e = spell(wire.Unavailable("The request cannot be recorded.").Because(recordErr))
+	}
+	x.headers(w.Header(), req.ID)
+	if e != nil {
+		x.drop()
+		fail(w, r, req.ID, r.URL.Path, e)
+		return
+	}
+	x.write(ctx, w, a)
+}
+
+// asError keeps a nil *wire.Error from becoming an error that is not nil.
+func asError(e *wire.Error) error {
+	if e == nil {
+		return nil
+	}
+	return e
+}
+
+// refuse answers a request that could not be read. Nobody is known to have made it.
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, _ *Request, err error) {
+	req := caller.RequestFrom(r.Context())
+	e := spell(err)
+	ctx, entry := g.Trail.Begin(r.Context(), trail.Operation{Source: "s3.amazonaws.com", Name: "Unknown", ReadOnly: true, Data: true})
+	entry.Parameters(map[string]any{"Host": r.Host, "method": r.Method, "path": r.URL.Path})
+	entry.Step("request", trail.Fail, err.Error())
+	if recordErr := g.Trail.Finish(ctx, entry, e); recordErr != nil {
+		e = spell(wire.Unavailable("The request cannot be recorded."))
+	}
+	w.Header().Set("Connection", "close")
+	fail(w, r, req.ID, r.URL.Path, e)
+}
+
+// answer goes through the steps: who, which bucket, whether, and then the operation.
+func (x *exchange) answer(ctx context.Context) (*answer, error) {
+	if err := x.authenticate(); err != nil {
+		x.entry.Step("signature", trail.Fail, err.Error())
+		return nil, err
+	}
+	ctx = caller.With(ctx, x.caller)
+	x.entry.Caller(x.caller)
+	x.nameThePerson()
+	do, ok := operations[x.Operation]
+	if !ok {
+		return nil, wire.NewError("NotImplemented", http.StatusNotImplemented, "The operation "+string(x.Operation)+" is not implemented.")
+	}
+	if err := x.find(); err != nil {
+		authz.Open(ctx) // that a bucket is not there is told to everybody, as S3 does
+		return nil, err
+	}
+	if err := x.authorize(ctx, x.Needs()...); err != nil {
+		return nil, err
+	}
+	return do(x, ctx)
+}
+
+// authenticate verifies the signature. A request without any is anonymous: only a bucket policy can let it in.
+func (x *exchange) authenticate() error {
+	sig, err := sigv4.Parse(x.r)
+	if errors.Is(err, sigv4.ErrUnsigned) {
+		x.caller = &caller.Caller{Type: caller.Anonymous}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	x.caller, x.proof, err = x.Authenticator.Authenticate(x.r, sig, sigv4.Options{Services: []string{"s3"}, Style: sigv4.Literal})
+	return err
+}
+
+func (x *exchange) nameThePerson() {
+	p := x.caller.OnBehalf
+	if p == nil {
+		return
+	}
+	name, _ := x.People.UserName(p.IdentityStoreID, p.UserID)
+	x.entry.Add(trail.KeyPersonName, name)
+	x.entry.Add(trail.KeyPersonID, p.UserID)
+	x.entry.Add(trail.KeyIdentityStore, p.IdentityStoreARN)
+}
+
+// find finds the bucket of the request and holds it against the owner that the client expects.
+func (x *exchange) find() error {
+	if x.Bucket == "" || x.Operation == "CreateBucket" {
+		return nil
+	}
+	b, err := x.Buckets.Get(x.Bucket)
+	if err != nil {
+		return err
+	}
+	x.bucket = b
+	x.entry.Resource("AWS::S3::Bucket", b.ARN(), b.Account)
+	if x.Key != "" {
+		x.entry.Resource("AWS::S3::Object", b.ARN()+"/"+x.Key, b.Account)
+	}
+	return b.ExpectOwner(x.ExpectedOwner)
+}
+
+// headers are those that every answer has, refusals included: clients learn the Region from a refused HeadBucket.
+func (x *exchange) headers(h http.Header, requestID string) {
+	h.Set("X-Amz-Request-Id", requestID)
+	h.Set("X-Amz-Id-2", requestID)
+	h.Set("Accept-Ranges", "bytes")
+	if x.bucket != nil && (x.Operation == "HeadBucket" || x.Operation == "ListObjectsV2" || x.Operation == "ListObjects") {
+		h.Set("X-Amz-Bucket-Region", x.bucket.Region)
+	}
+}
+
+// drop reads a little of a content that was refused, so that the client sees the answer instead of a broken connection,
+// and no more: a refused upload is not to cost the server its length.
+func (x *exchange) drop() {
+	if x.r.Body != nil && x.r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, x.r.Body, 256<<10)
+	}
+}
+
+func (x *exchange) write(ctx context.Context, w http.ResponseWriter, a *answer) {
+	h := w.Header()
+	for k, v := range a.header {
+		h[k] = v
+	}
+	if a.object == nil {
+		if len(a.body) > 0 || a.status == http.StatusOK {
+			h.Set("Content-Length", strconv.Itoa(len(a.body)))
+		}
+		w.WriteHeader(a.status)
+		if x.r.Method != http.MethodHead {
+			_, _ = w.Write(a.body)
+		}
+		return
+	}
+	h.Set("Content-Length", strconv.FormatInt(a.object.Length(), 10))
+	w.WriteHeader(a.status)
+	n, err := io.Copy(w, a.object.Body)
+	if err == nil && n != a.object.Length() {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		x.Log.WarnContext(ctx, "object sent in part", slog.String("request", caller.RequestFrom(ctx).ID), slog.Int64("bytes", n), slog.Any("error", err))
+		// The client must not take a part for the whole.
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (a *answer) length() int64 {
+	if a.object != nil {
+		return a.object.Length()
+	}
+	return int64(len(a.body))
+}
+
+// isData reports whether the trail counts an operation as one on data: all on objects, and the listings.
+func (q *Request) isData() bool {
+	if q.Key != "" {
+		return true
+	}
+	switch q.Operation {
+	case "ListObjects", "ListObjectsV2", "ListObjectVersions", "ListMultipartUploads", "HeadBucket", "DeleteObjects":
+		return true
+	}
+	return false
+}
+
+func (q *Request) readOnly() bool {
+	for _, prefix := range []string{"Get", "Head", "List", "Select"} {
+		if strings.HasPrefix(string(q.Operation), prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// parameters are what the trail keeps of the request.
+func (q *Request) parameters(r *http.Request) map[string]any {
+	p := map[string]any{"Host": r.Host}
+	set := func(name, value string) {
+		if value != "" {
+			p[name] = value
+		}
+	}
+	set("bucketName", q.Bucket)
+	set("key", q.Key)
+	set("versionId", q.VersionID)
+	set("uploadId", q.UploadID)
+	set("prefix", q.Prefix)
+	set("delimiter", q.Delimiter)
+	set("x-amz-acl", q.ACL)
+	if q.PartNumber > 0 {
+		p["partNumber"] = q.PartNumber
+	}
+	if q.Source != nil {
+		set("x-amz-copy-source", q.Source.Bucket+"/"+q.Source.Key)
+	}
+	if q.Operation == "ListObjectsV2" {
+		p["list-type"] = "2"
+	}
+	return p
+}
