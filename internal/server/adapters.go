@@ -1,16 +1,18 @@
 package server
 
 import (
+	"context"
 	"errors"
 
 	"github.com/lakegate/lakegate/internal/account"
 	"github.com/lakegate/lakegate/internal/authn"
 	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/center"
+	"github.com/lakegate/lakegate/internal/directory"
+	"github.com/lakegate/lakegate/internal/grants"
 	"github.com/lakegate/lakegate/internal/policy"
 	"github.com/lakegate/lakegate/internal/session"
 )
-
-type namedPolicy = policy.Named
 
 // keys is the registry of accounts as authn asks for it.
 type keys struct{ accounts *account.Registry }
@@ -34,4 +36,66 @@ func (p principals) RoleToAssume(arn string) (session.Role, bool) {
 		return session.Role{}, false
 	}
 	return session.Role{ARN: r.ARN, ID: r.ID, Name: r.Name, Account: r.Account, Trust: r.Trust, MaxDuration: r.MaxDuration, Tags: r.Tags}, true
+}
+
+// LocationRole implements grants.Accounts.
+func (p principals) LocationRole(arn string) (grants.Role, bool) {
+	r, ok := p.RoleByARN(arn)
+	if !ok {
+		return grants.Role{}, false
+	}
+	return grants.Role{ARN: r.ARN, ID: r.ID, Name: r.Name, Account: r.Account, Trust: r.Trust, MaxDuration: r.MaxDuration}, true
+}
+
+// people is the directory as grants ask for it.
+type people struct{ *directory.Directory }
+
+// UserName implements grants.Directory.
+func (p people) UserName(storeID, userID string) (string, bool) {
+	u, ok := p.User(storeID, userID)
+	return u.UserName, ok
+}
+
+// centers is the identity center as grants ask for it.
+type centers struct{ *center.Center }
+
+// InstanceOf implements grants.Center.
+func (c centers) InstanceOf(arn string) (account, storeID string, organization, ok bool) {
+	i, ok := c.Instance(arn)
+	if !ok {
+		return "", "", false, false
+	}
+	return i.Account, i.StoreID, i.Organization, true
+}
+
+// ApplicationExists implements grants.Center.
+func (c centers) ApplicationExists(arn string) bool {
+	_, ok := c.Application(arn)
+	return ok
+}
+
+// vault is the key ring as grants ask for it.
+type vault struct{ ring *session.Ring }
+
+// Vend implements grants.Vault.
+func (v vault) Vend(c *caller.Caller) (grants.Credentials, error) {
+	creds, err := v.ring.Issue(c)
+	return grants.Credentials(creds), err
+}
+
+// limits bounds sessions beyond IAM, decided on each request: the person and the application of an identity-enhanced
+// session must stand, and a vended one reaches as far as its grant does now.
+type limits struct {
+	*rooms
+	grants *grants.Service
+}
+
+// LimitsOf implements authz.Limits.
+func (l *limits) LimitsOf(ctx context.Context, c *caller.Caller) ([]policy.Named, error) {
+	if c.OnBehalf != nil {
+		if err := l.PersonActive(ctx, c.OnBehalf); err != nil {
+			return nil, err
+		}
+	}
+	return l.grants.LimitsOf(ctx, c)
 }

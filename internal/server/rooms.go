@@ -10,15 +10,22 @@ import (
 	"time"
 
 	"github.com/lakegate/lakegate/internal/account"
+	"github.com/lakegate/lakegate/internal/api/s3control"
+	"github.com/lakegate/lakegate/internal/api/ssoadmin"
+	"github.com/lakegate/lakegate/internal/api/ssooidc"
 	"github.com/lakegate/lakegate/internal/api/sts"
 	"github.com/lakegate/lakegate/internal/authn"
 	"github.com/lakegate/lakegate/internal/authz"
+	"github.com/lakegate/lakegate/internal/bucket"
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/directory"
+	"github.com/lakegate/lakegate/internal/grants"
 	"github.com/lakegate/lakegate/internal/session"
 	"github.com/lakegate/lakegate/internal/sigv4"
+	"github.com/lakegate/lakegate/internal/storage"
 	"github.com/lakegate/lakegate/internal/store"
+	"github.com/lakegate/lakegate/internal/token"
 	"github.com/lakegate/lakegate/internal/trail"
 	"github.com/lakegate/lakegate/internal/wire"
 )
@@ -32,9 +39,15 @@ type rooms struct {
 	directory *directory.Directory
 	center    *center.Center
 	ring      *session.Ring
+	storage   *storage.Embedded
+	buckets   *bucket.Registry
+	grants    *grants.Registry
 	trail     *trail.Trail
 	ready     atomic.Bool
 }
+
+// strictGrants is the quota of grants that AWS gives an instance.
+const strictGrants = 100_000
 
 // openRooms opens every room on the database and binds the services.
 func openRooms(ctx context.Context, cfg *Config, db *store.DB, log *slog.Logger) (r *rooms, err error) {
@@ -66,6 +79,15 @@ func openRooms(ctx context.Context, cfg *Config, db *store.DB, log *slog.Logger)
 		return r, err
 	}
 	if r.ring, err = session.OpenRing(ctx, db); err != nil {
+		return r, err
+	}
+	if r.storage, err = storage.OpenEmbedded(ctx, filepath.Join(cfg.Dir, "storage"), log); err != nil {
+		return r, err
+	}
+	if r.buckets, err = bucket.Open(ctx, bucket.Config{DB: db, Storage: r.storage, Principals: r.accounts, Region: cfg.Region, Log: log}); err != nil {
+		return r, err
+	}
+	if r.grants, err = grants.Open(ctx, db, cfg.Region); err != nil {
 		return r, err
 	}
 	if err := r.bootstrap(ctx, cfg); err != nil {
@@ -102,8 +124,25 @@ func (r *rooms) writeCredentials(ctx context.Context, dir string) error {
 // bind makes the services and the handlers of both doors.
 func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	authorizer := &authz.Authorizer{Policies: r.accounts, Tags: r.accounts, Organizations: r.accounts, Revision: db.Revision}
-	authorizer.Limits = &limits{rooms: r}
+	access := &grants.Service{
+		Registry: r.grants, Directory: people{r.directory}, People: r, Center: centers{r.center}, Accounts: principals{r.accounts}, Buckets: r.buckets,
+		Vault: vault{r.ring}, Authorizer: authorizer, Region: cfg.Region, Now: db.Now,
+	}
+	if cfg.Compat == Strict {
+		access.Quotas.Grants = strictGrants
+	}
+	authorizer.Limits = &limits{rooms: r, grants: access}
+	signing, err := token.OpenKeyring(ctx, db, cfg.Tokens.Algorithm)
+	if err != nil {
+		return err
+	}
 	services := &services{
+		s3control: access,
+		ssoadmin:  &center.Service{Center: r.center, Accounts: r.accounts, Authorizer: authorizer},
+		ssooidc: token.New(token.Config{
+			DB: db, Center: r.center, Directory: r.directory, Contexts: r.ring, Authorizer: authorizer, Keys: signing, WebURL: cfg.WebURL,
+			Strict: cfg.Compat == Strict, Development: cfg.Development, AllowPrivate: cfg.Issuers.AllowPrivate,
+		}),
 		sts: &session.Service{Ring: r.ring, Accounts: principals{r.accounts}, People: r, Authorizer: authorizer, Now: db.Now},
 	}
 	origin, err := newOrigin(cfg.Region, cfg.TrustedProxies, db.Now)
@@ -118,17 +157,23 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		mux: services.mount(), authn: authenticator, trail: r.trail, origin: origin, log: r.log, meter: meter,
 		slots: make(chan struct{}, cfg.Limits.Requests), s3: http.NotFoundHandler(),
 	}
-	r.webHandler = r.webDoor(cfg, db, meter)
+	r.webHandler = r.webDoor(db, meter, services)
 	return nil
 }
 
 // services are the implementations behind the contracts; a nil one has no operation implemented.
 type services struct {
-	sts *session.Service
+	s3control *grants.Service
+	ssoadmin  *center.Service
+	ssooidc   *token.Service
+	sts       *session.Service
 }
 
 func (s *services) mount() *wire.Mux {
 	m := &wire.Mux{}
+	m.Mount(s3control.Model, s3control.Operations(s.s3control))
+	m.Mount(ssoadmin.Model, ssoadmin.Operations(s.ssoadmin))
+	m.Mount(ssooidc.Model, ssooidc.Operations(s.ssooidc))
 	m.Mount(sts.Model, sts.Operations(s.sts))
 	return m
 }
@@ -145,6 +190,9 @@ func (r *rooms) tend(ctx context.Context) {
 
 func (r *rooms) close() error {
 	var errs []error
+	if r.storage != nil {
+		errs = append(errs, r.storage.Close())
+	}
 	if r.trail != nil {
 		errs = append(errs, r.trail.Close())
 	}
@@ -161,17 +209,4 @@ func (r *rooms) PersonActive(_ context.Context, id *caller.Identity) error {
 		return errors.New("the application " + id.ApplicationARN + " is disabled or gone")
 	}
 	return nil
-}
-
-// limits implements authz.Limits: what bounds a session beyond IAM, decided on each request.
-type limits struct{ *rooms }
-
-// LimitsOf implements authz.Limits.
-func (l *limits) LimitsOf(ctx context.Context, c *caller.Caller) ([]namedPolicy, error) {
-	if c.OnBehalf != nil {
-		if err := l.PersonActive(ctx, c.OnBehalf); err != nil {
-			return nil, err
-		}
-	}
-	return nil, nil
 }

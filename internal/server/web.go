@@ -7,7 +7,7 @@ import (
 )
 
 // webDoor serves what is for browsers, provisioning clients and operators.
-func (r *rooms) webDoor(cfg *Config, db *store.DB, meter *meter) http.Handler {
+func (r *rooms) webDoor(db *store.DB, meter *meter, services *services) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, req *http.Request) {
@@ -18,5 +18,6 @@ func (r *rooms) webDoor(cfg *Config, db *store.DB, meter *meter) http.Handler {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.Handle("GET /metrics", meter.handler())
+	mux.Handle("/{instance}/", services.ssooidc.Publisher())
 	return http.MaxBytesHandler(mux, maxBody)
 }
