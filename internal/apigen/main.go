@@ -1,7 +1,15 @@
 // Command apigen writes the contracts of the AWS services: from each model in models/ a package under internal/api with
-// its types, constraints, errors and one interface. The result is committed; `go generate ./...` makes it anew.
+// its types, constraints, errors, operations and one interface. What it writes is committed; `go generate ./...` makes it
+// anew, and a test holds the one against the other.
 //
 //	apigen -models ../../models -out .
+//
+// It reads two things. A model is a service description in the form that botocore has: operations with their HTTP
+// bindings, and shapes with their members and constraints. patches.json says what the models leave out, such as where an
+// operation's events come from, or which members hold a secret although the model does not say so.
+//
+// It refuses what the runtime in internal/wire does not speak (payload members, XML attributes, prefix headers, streams)
+// rather than to write a contract that is not kept, and a patch that names nothing in its model.
 package main
 
 import (
@@ -9,7 +17,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 )
 
 func main() {
@@ -30,10 +37,10 @@ func run(models, out string) error {
 	for _, name := range sortedKeys(files) {
 		path := filepath.Join(out, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // source code is for all to read
-			return err
+			return fmt.Errorf("make folder of %s: %w", name, err)
 		}
 		if err := os.WriteFile(path, files[name], 0o644); err != nil { //nolint:gosec // as above
-			return err
+			return fmt.Errorf("write %s: %w", name, err)
 		}
 	}
 	return nil
@@ -51,12 +58,12 @@ func Generate(models string) (map[string][]byte, error) {
 		if err := load(models, name, &m); err != nil {
 			return nil, err
 		}
-		g := newGenerator(name, &m, &p)
-		text, err := g.file()
+		patch := p.Services[name]
+		text, err := newContract(name, &m, patch).file()
 		if err != nil {
 			return nil, fmt.Errorf("generate %s: %w", name, err)
 		}
-		files[filepath.Join(p.Services[name].Package, "api.go")] = text
+		files[filepath.Join(patch.Package, "api.go")] = text
 	}
 	var s3 model
 	if err := load(models, "s3", &s3); err != nil {
@@ -66,15 +73,6 @@ func Generate(models string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("generate s3: %w", err)
 	}
-	files[filepath.Join("s3", "api.go")] = text
+	files[filepath.Join("s3", "operations.go")] = text
 	return files, nil
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

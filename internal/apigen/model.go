@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // model is a service model as botocore writes it, of which models/ keeps the facts.
@@ -26,38 +29,54 @@ type operation struct {
 		RequestURI   string `json:"requestUri"`
 		ResponseCode int    `json:"responseCode"`
 	} `json:"http"`
-	Input            *ref   `json:"input"`
-	Output           *ref   `json:"output"`
-	AuthType         string `json:"authtype"`
-	ChecksumRequired bool   `json:"httpChecksumRequired"`
+	Input    *ref   `json:"input"`
+	Output   *ref   `json:"output"`
+	AuthType string `json:"authtype"`
+	// Requires are the parameters and headers without which a request is for another operation (S3).
+	Requires struct {
+		Query   []string `json:"query"`
+		Headers []string `json:"headers"`
+	} `json:"requires"`
 }
 
 // ref points at a shape, from an operation, a member or an item.
 type ref struct {
-	Shape         string `json:"shape"`
-	LocationName  string `json:"locationName"`
-	Location      string `json:"location"`
-	ResultWrapper string `json:"resultWrapper"`
-	Flattened     bool   `json:"flattened"`
+	Shape           string `json:"shape"`
+	LocationName    string `json:"locationName"`
+	Location        string `json:"location"`
+	ResultWrapper   string `json:"resultWrapper"`
+	Flattened       bool   `json:"flattened"`
+	TimestampFormat string `json:"timestampFormat"`
+	XMLAttribute    bool   `json:"xmlAttribute"`
+	Streaming       bool   `json:"streaming"`
+	EventStream     bool   `json:"eventstream"`
+	JSONValue       bool   `json:"jsonvalue"`
+	XMLNamespace    struct {
+		URI string `json:"uri"`
+	} `json:"xmlNamespace"`
 }
 
 type shape struct {
-	Type      string   `json:"type"`
-	Required  []string `json:"required"`
-	Members   members  `json:"members"`
-	Member    *ref     `json:"member"`
-	Key       *ref     `json:"key"`
-	Value     *ref     `json:"value"`
-	Enum      []string `json:"enum"`
-	Min       *int64   `json:"min"`
-	Max       *int64   `json:"max"`
-	Pattern   string   `json:"pattern"`
-	Sensitive bool     `json:"sensitive"`
-	Union     bool     `json:"union"`
-	Document  bool     `json:"document"`
-	Flattened bool     `json:"flattened"`
-	Exception bool     `json:"exception"`
-	Error     struct {
+	Type            string   `json:"type"`
+	Required        []string `json:"required"`
+	Members         members  `json:"members"`
+	Member          *ref     `json:"member"`
+	Key             *ref     `json:"key"`
+	Value           *ref     `json:"value"`
+	Enum            []string `json:"enum"`
+	Min             *int64   `json:"min"`
+	Max             *int64   `json:"max"`
+	Pattern         string   `json:"pattern"`
+	Payload         string   `json:"payload"`
+	TimestampFormat string   `json:"timestampFormat"`
+	Sensitive       bool     `json:"sensitive"`
+	Union           bool     `json:"union"`
+	Document        bool     `json:"document"`
+	Flattened       bool     `json:"flattened"`
+	Exception       bool     `json:"exception"`
+	Fault           bool     `json:"fault"`
+	EventStream     bool     `json:"eventstream"`
+	Error           struct {
 		Code   string `json:"code"`
 		Status int    `json:"httpStatusCode"`
 	} `json:"error"`
@@ -93,18 +112,90 @@ func (m *members) UnmarshalJSON(text []byte) error {
 
 // patches are what the models leave out or say otherwise than the services do.
 type patches struct {
-	Services map[string]struct {
-		Package      string   `json:"package"`
-		Name         string   `json:"name"`
-		EventSource  string   `json:"eventSource"`
-		SigningNames []string `json:"signingNames"`
-		Invalid      string   `json:"invalid"`
-	} `json:"services"`
-	ReadOnly  map[string][]string `json:"readOnly"`
-	NoAuth    map[string][]string `json:"noAuth"`
-	Sensitive map[string][]string `json:"sensitive"`
-	Visible   map[string][]string `json:"visible"`
-	OAuth     map[string]string   `json:"oauth"`
+	Services map[string]*patch `json:"services"`
+}
+
+// patch is that of one service.
+type patch struct {
+	// Package is the Go package, Name the service's name on the command line.
+	Package string `json:"package"`
+	Name    string `json:"name"`
+	// EventSource names the service in the trail, SigningNames in the credential scope of a signature.
+	EventSource  string   `json:"eventSource"`
+	SigningNames []string `json:"signingNames"`
+	// Errors are the service's codes for common errors, by kind: "invalid" is a broken constraint.
+	Errors map[string]string `json:"errors"`
+	// RequestIDInErrors says that the bodies of errors carry the request's id.
+	RequestIDInErrors bool `json:"requestIdInErrors"`
+	// ReadOnly are operations that the trail counts as reading although their names do not say so.
+	ReadOnly []string `json:"readOnly"`
+	// Sensitive are members, "Shape.member", that hold secrets; Visible are shapes that do not, although marked so.
+	Sensitive []string `json:"sensitive"`
+	Visible   []string `json:"visible"`
+	// OAuth are the codes of RFC 6749 by exception. A service that has them puts messages into error_description.
+	OAuth map[string]string `json:"oauth"`
+}
+
+// check refuses a patch that names nothing in the model: it would seem to correct and correct nothing.
+func (p *patch) check(m *model) error {
+	for _, name := range p.ReadOnly {
+		if m.Operations[name] == nil {
+			return fmt.Errorf("patch readOnly: no operation %s", name)
+		}
+	}
+	for _, name := range p.Sensitive {
+		structure, member, _ := strings.Cut(name, ".")
+		if sh := m.Shapes[structure]; sh == nil || sh.Members.refs[member] == nil {
+			return fmt.Errorf("patch sensitive: no member %s", name)
+		}
+	}
+	for _, name := range p.Visible {
+		if sh := m.Shapes[name]; sh == nil || !sh.Sensitive {
+			return fmt.Errorf("patch visible: no sensitive shape %s", name)
+		}
+	}
+	for _, name := range sortedKeys(p.OAuth) {
+		if sh := m.Shapes[name]; sh == nil || !sh.Exception {
+			return fmt.Errorf("patch oauth: no exception %s", name)
+		}
+	}
+	for _, kind := range sortedKeys(p.Errors) {
+		if kinds[kind] == "" {
+			return fmt.Errorf("patch errors: no kind %s", kind)
+		}
+	}
+	return nil
+}
+
+// supported refuses what the runtime does not speak.
+func (m *model) supported() error {
+	for _, name := range sortedKeys(m.Shapes) {
+		sh := m.Shapes[name]
+		if sh.Payload != "" || sh.EventStream {
+			return fmt.Errorf("shape %s: payload members and event streams are not supported", name)
+		}
+		if sh.Document && !strings.Contains(m.Metadata.Protocol, "json") {
+			return fmt.Errorf("shape %s: documents are supported in JSON alone", name)
+		}
+		for _, member := range sh.Members.names {
+			r := sh.Members.refs[member]
+			if r.XMLAttribute || r.Streaming || r.EventStream || r.JSONValue {
+				return fmt.Errorf("member %s.%s: XML attributes, streams and JSON in texts are not supported", name, member)
+			}
+			if r.TimestampFormat != "" {
+				return fmt.Errorf("member %s.%s: a time's format is supported on its shape, not on members", name, member)
+			}
+			if !slices.Contains([]string{"", "header", "uri", "querystring"}, r.Location) {
+				return fmt.Errorf("member %s.%s: location %s is not supported", name, member, r.Location)
+			}
+			if target := m.Shapes[r.Shape]; target == nil {
+				return fmt.Errorf("member %s.%s: no shape %s", name, member, r.Shape)
+			} else if r.Location != "" && (target.Type == "map" || target.Type == "structure") {
+				return fmt.Errorf("member %s.%s: a %s in a %s is not supported", name, member, target.Type, r.Location)
+			}
+		}
+	}
+	return nil
 }
 
 func load(dir, name string, v any) error {
@@ -117,3 +208,5 @@ func load(dir, name string, v any) error {
 	}
 	return nil
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -9,66 +9,60 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
-// binder puts a decoded request into its type. What a text cannot be read as is remembered by the path of the member.
+// binder puts a decoded request into its type.
 type binder struct {
 	m *ServiceModel
-	// uri and query are the parts of the path and of the query that operations of the REST protocols bind.
+	// uri, query and header are the parts of a request besides the body that operations of the REST protocols bind.
 	uri    map[string]string
 	query  map[string][]string
 	header http.Header
-	// missing are required scalars that the request does not have: their zero value could not tell.
+	// missing are required scalars that the request does not have, which their zero value cannot tell.
 	missing []string
 }
 
-// lack notes a required scalar that was not given.
-func (b *binder) lack(f *field, dst reflect.Value, path string) {
-	if f.required && (dst.Kind() == reflect.String || dst.Kind() == reflect.Bool || dst.CanInt() || dst.CanFloat() || dst.Type() == timeType) {
-		b.missing = append(b.missing, path)
-	}
-}
-
-func (b *binder) structure(n node, v reflect.Value, path string) error {
-	p := b.m.planOf(v.Type())
+func (b *binder) structure(n node, v reflect.Value, at *path) error {
+	p := planOf(v.Type())
 	for i := range p.fields {
 		f := &p.fields[i]
-		dst := v.Field(f.index)
+		place := path{up: at, name: f.label}
+		var err error
 		if f.location != "" {
-			if err := b.located(f, dst, path); err != nil {
-				return err
-			}
-			continue
+			err = b.located(f, v.Field(f.index), &place)
+		} else {
+			err = b.member(n, f, v.Field(f.index), &place)
 		}
-		at := join(path, f.member)
-		if n == nil {
-			b.lack(f, dst, at)
-			continue
-		}
-		if x, ok := n.(*xmlNode); ok {
-			if shape := b.m.Shapes[f.shape]; dst.Kind() == reflect.Slice && (f.flat || shape != nil && shape.Flat) {
-				if items := x.flat(f.name); len(items) > 0 {
-					if err := b.list(items, dst, f.shape, at); err != nil {
-						return err
-					}
-				}
-				continue
-			}
-		}
-		child, ok := n.member(f.name)
-		if !ok {
-			b.lack(f, dst, at)
-			continue
-		}
-		if err := b.value(child, dst, f.shape, at); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// located binds a member that is not in the body.
-func (b *binder) located(f *field, dst reflect.Value, path string) error {
+func (b *binder) member(n node, f *field, dst reflect.Value, at *path) error {
+	flat := f.flat || b.m.shape(f.shape).Flat
+	child, err := n.member(f.name, flat)
+	switch {
+	case err != nil:
+		return err
+	case child == nil:
+		b.lack(f, dst, at)
+		return nil
+	}
+	return b.value(child, dst, f.shape, flat, at)
+}
+
+// lack notes a required scalar that was not given.
+func (b *binder) lack(f *field, dst reflect.Value, at *path) {
+	if f.required && isScalar(dst.Type()) {
+		b.missing = append(b.missing, at.String())
+	}
+}
+
+// located binds a member that is not in the body. What is wrong with it is a broken constraint and not a malformed body.
+func (b *binder) located(f *field, dst reflect.Value, at *path) error {
 	var values []string
 	switch f.location {
 	case "header":
@@ -81,34 +75,92 @@ func (b *binder) located(f *field, dst reflect.Value, path string) error {
 		values = b.query[f.name]
 	}
 	if len(values) == 0 {
-		b.lack(f, dst, join(path, f.member))
+		b.lack(f, dst, at)
 		return nil
 	}
-	if dst.Kind() == reflect.Slice {
-		items := make([]node, len(values))
-		for i, v := range values {
-			items[i] = &xmlNode{content: v}
+	for _, v := range values {
+		if !utf8.ValidString(v) {
+			return Invalid(fmt.Sprintf("The value of %s is not UTF-8.", f.name))
 		}
-		return b.list(items, dst, f.shape, f.member)
+	}
+	if isList(dst.Type()) {
+		return b.locatedList(f, values, dst, at)
 	}
 	if len(values) > 1 {
-		return fmt.Errorf("%s stands more than once", f.name)
+		return Invalid(fmt.Sprintf("%s stands more than once.", f.name))
 	}
-	return b.value(&xmlNode{content: values[0]}, dst, f.shape, f.member)
+	if err := b.value(textNode(values[0]), dst, f.shape, false, at); err != nil {
+		return Invalid("The request cannot be read: " + err.Error() + ".")
+	}
+	return nil
 }
 
-func (b *binder) list(items []node, dst reflect.Value, shapeName, path string) error {
-	shape := b.m.Shapes[shapeName]
-	list := reflect.MakeSlice(dst.Type(), len(items), len(items))
-	item := ""
-	if shape != nil {
-		item = shape.Item
-	}
-	for i, n := range items {
-		if n.null() {
-			return fmt.Errorf("%s.%d is null", path, i+1)
+// locatedList binds a parameter that may stand many times, or a header whose values stand between commas.
+func (b *binder) locatedList(f *field, values []string, dst reflect.Value, at *path) error {
+	var items []node
+	for _, v := range values {
+		if f.location != "header" {
+			items = append(items, textNode(v))
+			continue
 		}
-		if err := b.value(n, list.Index(i), item, fmt.Sprintf("%s.%d", path, i+1)); err != nil {
+		parts, err := splitHeader(v, dst.Type().Elem() == timeType)
+		if err != nil {
+			return Invalid("The request cannot be read: " + err.Error() + ".")
+		}
+		for _, part := range parts {
+			items = append(items, textNode(part))
+		}
+	}
+	if err := b.list(items, dst, b.m.shape(f.shape), at); err != nil {
+		return Invalid("The request cannot be read: " + err.Error() + ".")
+	}
+	return nil
+}
+
+func (b *binder) value(n node, dst reflect.Value, shapeName string, flat bool, at *path) error {
+	t := dst.Type()
+	if t.Kind() == reflect.Pointer {
+		v := reflect.New(t.Elem())
+		if err := b.value(n, v.Elem(), shapeName, flat, at); err != nil {
+			return err
+		}
+		dst.Set(v)
+		return nil
+	}
+	shape := b.m.shape(shapeName)
+	switch {
+	case t == rawType:
+		raw, ok := n.raw()
+		if !ok {
+			return fmt.Errorf("%s cannot hold a document", at)
+		}
+		dst.SetBytes(raw)
+		return nil
+	case isStruct(t):
+		if !n.isObject() {
+			return fmt.Errorf("%s is not a structure", at)
+		}
+		return b.structure(n, dst, at)
+	case isList(t):
+		items, err := n.items(shape.itemName("member"), flat)
+		if err != nil {
+			return fmt.Errorf("%s: %w", at, err)
+		}
+		return b.list(items, dst, shape, at)
+	case t.Kind() == reflect.Map:
+		return b.mapping(n, dst, shape, flat, at)
+	}
+	return b.scalar(n, dst, at)
+}
+
+func (b *binder) list(items []node, dst reflect.Value, shape *Shape, at *path) error {
+	list := reflect.MakeSlice(dst.Type(), len(items), len(items))
+	for i, n := range items {
+		place := path{up: at, index: i + 1}
+		if n.isNull() {
+			return fmt.Errorf("%s is null", &place)
+		}
+		if err := b.value(n, list.Index(i), shape.Item, false, &place); err != nil {
 			return err
 		}
 	}
@@ -116,65 +168,32 @@ func (b *binder) list(items []node, dst reflect.Value, shapeName, path string) e
 	return nil
 }
 
-func (b *binder) value(n node, dst reflect.Value, shapeName, path string) error {
-	t := dst.Type()
-	if t.Kind() == reflect.Pointer {
-		v := reflect.New(t.Elem())
-		if err := b.value(n, v.Elem(), shapeName, path); err != nil {
-			return err
-		}
-		dst.Set(v)
-		return nil
+func (b *binder) mapping(n node, dst reflect.Value, shape *Shape, flat bool, at *path) error {
+	entries, err := n.entries(shape.keyName(), shape.itemName("value"), flat)
+	if err != nil {
+		return fmt.Errorf("%s: %w", at, err)
 	}
-	switch {
-	case t == rawType:
-		raw, ok := n.raw()
-		if !ok {
-			return fmt.Errorf("%s cannot hold a document here", path)
+	m := reflect.MakeMapWithSize(dst.Type(), len(entries))
+	for _, e := range entries {
+		place := path{up: at, name: clip(e.key)}
+		key := reflect.ValueOf(e.key)
+		if e.value.isNull() {
+			return fmt.Errorf("%s is null", &place)
 		}
-		dst.SetBytes(raw)
-		return nil
-	case isStruct(t):
-		if j, ok := n.(*jsonNode); ok && !j.isObject() {
-			return fmt.Errorf("%s is not an object", path)
-		}
-		return b.structure(n, dst, path)
-	case t == timeType || t == blobType:
-		return b.scalar(n, dst, path)
-	case t.Kind() == reflect.Slice:
-		items, err := n.items(b.m.Shapes[shapeName].itemName())
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		return b.list(items, dst, shapeName, path)
-	case t.Kind() == reflect.Map:
-		return b.mapping(n, dst, shapeName, path)
-	}
-	return b.scalar(n, dst, path)
-}
-
-func (b *binder) mapping(n node, dst reflect.Value, shapeName, path string) error {
-	shape := b.m.Shapes[shapeName]
-	m := reflect.MakeMap(dst.Type())
-	err := n.entries(func(key string, value node) error {
-		if value.null() {
-			return fmt.Errorf("%s.%s is null", path, clip(key))
+		if m.MapIndex(key).IsValid() {
+			return fmt.Errorf("%s stands twice", &place)
 		}
 		v := reflect.New(dst.Type().Elem()).Elem()
-		if err := b.value(value, v, shape.Item, path+"."+clip(key)); err != nil {
+		if err := b.value(e.value, v, shape.Item, false, &place); err != nil {
 			return err
 		}
-		m.SetMapIndex(reflect.ValueOf(key), v)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		m.SetMapIndex(key, v)
 	}
 	dst.Set(m)
 	return nil
 }
 
-func (b *binder) scalar(n node, dst reflect.Value, path string) error {
+func (b *binder) scalar(n node, dst reflect.Value, at *path) error {
 	kind := stringScalar
 	switch {
 	case dst.Type() == timeType:
@@ -186,9 +205,9 @@ func (b *binder) scalar(n node, dst reflect.Value, path string) error {
 	}
 	s, ok := n.text(kind)
 	if !ok {
-		return fmt.Errorf("%s has the wrong type", path)
+		return fmt.Errorf("%s has the wrong type", at)
 	}
-	wrong := func(what string) error { return fmt.Errorf("%s is not %s", path, what) }
+	wrong := func(what string) error { return fmt.Errorf("%s is not %s", at, what) }
 	switch {
 	case dst.Type() == timeType:
 		t, ok := parseTime(s)
@@ -205,11 +224,10 @@ func (b *binder) scalar(n node, dst reflect.Value, path string) error {
 	case dst.Kind() == reflect.String:
 		dst.SetString(s)
 	case dst.Kind() == reflect.Bool:
-		v, err := strconv.ParseBool(s)
-		if err != nil || len(s) < 4 {
+		if s != "true" && s != "false" {
 			return wrong("a boolean")
 		}
-		dst.SetBool(v)
+		dst.SetBool(s == "true")
 	case dst.CanInt():
 		v, err := strconv.ParseInt(s, 10, dst.Type().Bits())
 		if err != nil {
@@ -217,56 +235,50 @@ func (b *binder) scalar(n node, dst reflect.Value, path string) error {
 		}
 		dst.SetInt(v)
 	case dst.CanFloat():
-		v, err := strconv.ParseFloat(s, 64)
-		if err != nil {
+		v, ok := parseFloat(s)
+		if !ok {
 			return wrong("a number")
 		}
 		dst.SetFloat(v)
 	default:
-		return fmt.Errorf("%s has a type that cannot be bound: %s", path, dst.Type())
+		return fmt.Errorf("%s has a type that cannot be bound: %s", at, dst.Type())
 	}
 	return nil
 }
 
-// parseTime reads the three forms of the protocols: ISO 8601, RFC 7231 and seconds since 1970.
-func parseTime(s string) (time.Time, bool) {
-	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
-		return t.UTC(), true
+// parseFloat reads a number, or one of the three names that the protocols have for what is none. Go would take hexadecimal
+// numbers and other spellings of the names too.
+func parseFloat(s string) (float64, bool) {
+	switch s {
+	case "NaN":
+		return math.NaN(), true
+	case "Infinity":
+		return math.Inf(1), true
+	case "-Infinity":
+		return math.Inf(-1), true
 	}
-	if t, err := http.ParseTime(s); err == nil {
-		return t.UTC(), true
+	if strings.Trim(s, "0123456789+-.eE") != "" {
+		return 0, false
 	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsNaN(f) || math.Abs(f) > 1e12 {
+	return f, err == nil
+}
+
+// parseTime reads the three forms of the protocols: ISO 8601, RFC 7231 and seconds since 1970, to the millisecond.
+func parseTime(s string) (time.Time, bool) {
+	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+		return t.UTC(), inYears(t)
+	}
+	if t, err := http.ParseTime(s); err == nil {
+		return t.UTC(), inYears(t)
+	}
+	f, ok := parseFloat(s)
+	if !ok || math.IsNaN(f) || math.Abs(f) > 1e12 {
 		return time.Time{}, false
 	}
-	whole, part := math.Modf(f)
-	return time.Unix(int64(whole), int64(math.Round(part*1000))*1e6).UTC(), true
+	t := time.UnixMilli(int64(math.Round(f * 1000))).UTC()
+	return t, inYears(t)
 }
 
-// join makes the path of a member as messages have it: the first letter of each name lowered.
-func join(path, name string) string {
-	name = lowerFirst(name)
-	if path == "" {
-		return name
-	}
-	return path + "." + name
-}
-
-func lowerFirst(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToLower(s[:1]) + s[1:]
-}
-
-// clip bounds what a message repeats of the request.
-func clip(s string) string {
-	const limit = 128
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	r := []rune(s)
-	if len(r) <= limit {
-		return s
-	}
-	return string(r[:limit]) + "..."
-}
+// inYears keeps times within the years that every notation can write.
+func inYears(t time.Time) bool { return t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 }

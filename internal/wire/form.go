@@ -17,9 +17,7 @@ type formNode struct {
 	children map[string]*formNode
 }
 
-const maxFields = 2000
-
-// parseForm reads the fields of a query request.
+// parseForm reads the fields of a query request. A name that stands twice is refused: which one counts would be a guess.
 func parseForm(body string) (*formNode, error) {
 	root := &formNode{}
 	fields := 0
@@ -33,11 +31,11 @@ func parseForm(body string) (*formNode, error) {
 		k, v, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(k)
 		if err != nil {
-			return nil, fmt.Errorf("the name of a parameter is not encoded well: %w", err)
+			return nil, errors.New("the name of a parameter is not encoded well")
 		}
 		value, err := url.QueryUnescape(v)
 		if err != nil {
-			return nil, fmt.Errorf("the value of %s is not encoded well: %w", clip(name), err)
+			return nil, fmt.Errorf("the value of %s is not encoded well", clip(name))
 		}
 		if !utf8.ValidString(name) || !utf8.ValidString(value) {
 			return nil, errors.New("a parameter is not UTF-8")
@@ -50,11 +48,9 @@ func parseForm(body string) (*formNode, error) {
 }
 
 func (n *formNode) put(name, value string) error {
-	for depth := 0; ; depth++ {
-		if depth > maxDepth {
-			return errors.New("the name of a parameter has too many parts")
-		}
-		part, rest, more := strings.Cut(name, ".")
+	at := name
+	for range maxDepth {
+		part, rest, more := strings.Cut(at, ".")
 		if n.children == nil {
 			n.children = map[string]*formNode{}
 		}
@@ -70,70 +66,67 @@ func (n *formNode) put(name, value string) error {
 			child.value, child.set = value, true
 			return nil
 		}
-		n, name = child, rest
+		n, at = child, rest
 	}
+	return errors.New("the name of a parameter has too many parts")
 }
 
-func (n *formNode) member(name string) (node, bool) {
-	c, ok := n.children[name]
-	if !ok {
-		return nil, false
+func (n *formNode) member(name string, _ bool) (node, error) {
+	if c, ok := n.children[name]; ok {
+		return c, nil
 	}
-	return c, true
+	return nil, nil
 }
 
-// items reads name.member.1, name.member.2, …; a list may also be given flat, or with its own name for items. Numbers may
-// have gaps: their order counts.
-func (n *formNode) items(name string) ([]node, error) {
+// items reads name.item.1, name.item.2, …, or without the item when the list is flat. Numbers may have gaps: their order
+// counts. A name without a number and without a value is an empty list.
+func (n *formNode) items(item string, flat bool) ([]node, error) {
+	if n.set && n.value != "" {
+		return nil, errWantList
+	}
 	from := n
-	for _, wrapper := range []string{name, "member"} {
-		if c, ok := n.children[wrapper]; ok && wrapper != "" {
-			from = c
-			break
+	if !flat {
+		from = n.children[item]
+		if others := len(n.children); from == nil && others > 0 || from != nil && (others > 1 || from.set) {
+			return nil, fmt.Errorf("want %s.1, %s.2 and so on", item, item)
+		}
+		if from == nil {
+			return nil, nil
 		}
 	}
-	type item struct {
+	type numbered struct {
 		number int
 		node   *formNode
 	}
-	var items []item
+	list := make([]numbered, 0, len(from.children))
 	for k, c := range from.children {
+		// The one spelling of a number keeps member.1 and member.01 from being two items.
 		i, err := strconv.Atoi(k)
-		if err != nil || i < 1 {
-			return nil, fmt.Errorf("%s is not the number of a list item", clip(k))
+		if err != nil || i < 1 || strconv.Itoa(i) != k {
+			return nil, fmt.Errorf("%s is not the number of an item", clip(k))
 		}
-		items = append(items, item{i, c})
+		list = append(list, numbered{i, c})
 	}
-	if len(items) == 0 && from.set && from.value != "" {
-		return nil, errors.New("want a list")
-	}
-	slices.SortFunc(items, func(a, b item) int { return a.number - b.number })
-	nodes := make([]node, len(items))
-	for i := range items {
-		nodes[i] = items[i].node
+	slices.SortFunc(list, func(a, b numbered) int { return a.number - b.number })
+	nodes := make([]node, len(list))
+	for i := range list {
+		nodes[i] = list[i].node
 	}
 	return nodes, nil
 }
 
-func (n *formNode) entries(do func(string, node) error) error {
-	items, err := n.items("entry")
+func (n *formNode) entries(key, value string, flat bool) ([]entry, error) {
+	items, err := n.items("entry", flat)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, e := range items {
-		key, ok := e.member("key")
-		value, ok2 := e.member("value")
-		if !ok || !ok2 {
-			return errors.New("a map entry has no key or no value")
-		}
-		k, _ := key.text(stringScalar)
-		if err := do(k, value); err != nil {
-			return err
-		}
-	}
-	return nil
+	return pairs(items, key, value)
 }
 
 func (n *formNode) text(scalar) (string, bool) { return n.value, n.set && len(n.children) == 0 }
-func (n *formNode) null() bool                 { return false }
-func (n *formNode) raw() ([]byte, bool)        { return nil, false }
+
+func (n *formNode) isNull() bool { return false }
+
+func (n *formNode) isObject() bool { return !n.set || n.value == "" }
+
+func (n *formNode) raw() ([]byte, bool) { return nil, false }

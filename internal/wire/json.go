@@ -6,23 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"unicode/utf8"
 )
 
 // jsonNode is a JSON value.
 type jsonNode struct {
-	value any // map[string]*jsonNode, []*jsonNode, string, json.Number, bool or nil
-	text_ []byte
+	value  any // map[string]*jsonNode, []*jsonNode, string, json.Number, bool or nil
+	source []byte
 }
 
 // parseJSON reads one JSON value, strictly: no duplicate keys, nothing after it, valid UTF-8, bounded depth and size. An
 // empty body is an empty object, as services without input get it.
 func parseJSON(body []byte) (*jsonNode, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
-		return &jsonNode{value: map[string]*jsonNode{}, text_: []byte("{}")}, nil
+		return &jsonNode{value: map[string]*jsonNode{}, source: []byte("{}")}, nil
 	}
 	if !utf8.Valid(body) {
-		return nil, errors.New("the body is not UTF-8")
+		return nil, errNotUTF8
 	}
 	p := &jsonParser{d: json.NewDecoder(bytes.NewReader(body)), body: body}
 	p.d.UseNumber()
@@ -42,53 +44,47 @@ type jsonParser struct {
 	nodes int
 }
 
+var errNotJSON = errors.New("the body is not valid JSON")
+
 func (p *jsonParser) value(depth int) (*jsonNode, error) {
 	if depth > maxDepth {
-		return nil, errors.New("the JSON value is nested too deeply")
+		return nil, errTooDeep
 	}
 	if p.nodes++; p.nodes > maxNodes {
-		return nil, errors.New("the JSON value has too many parts")
+		return nil, errTooMany
 	}
+	before := p.d.InputOffset()
 	t, err := p.d.Token()
 	if err != nil {
-		return nil, fmt.Errorf("the body is not valid JSON: %w", err)
+		return nil, fmt.Errorf("%w: %w", errNotJSON, err)
 	}
-	end := p.d.InputOffset()
-	n := &jsonNode{}
-	switch t := t.(type) {
-	case json.Delim:
-		start := end - 1
-		switch t {
-		case '{':
-			n.value, err = p.object(depth)
-		case '[':
-			n.value, err = p.array(depth)
-		default:
-			return nil, errors.New("the body is not valid JSON")
-		}
-		if err != nil {
-			return nil, err
-		}
-		n.text_ = p.body[start:p.d.InputOffset()]
-	default:
-		n.value = t
-		if n.text_, err = json.Marshal(t); err != nil {
-			return nil, err
-		}
+	n := &jsonNode{value: t}
+	switch t {
+	case json.Delim('{'):
+		n.value, err = p.object(depth)
+	case json.Delim('['):
+		n.value, err = p.array(depth)
+	case json.Delim('}'), json.Delim(']'):
+		return nil, errNotJSON
 	}
+	if err != nil {
+		return nil, err
+	}
+	// What stands before a value since the last token is a colon or a comma, and white space.
+	n.source = bytes.TrimLeft(p.body[before:p.d.InputOffset()], ":, \t\r\n")
 	return n, nil
 }
 
 func (p *jsonParser) object(depth int) (map[string]*jsonNode, error) {
 	m := map[string]*jsonNode{}
 	for p.d.More() {
-		k, err := p.d.Token()
+		t, err := p.d.Token()
 		if err != nil {
-			return nil, fmt.Errorf("the body is not valid JSON: %w", err)
+			return nil, fmt.Errorf("%w: %w", errNotJSON, err)
 		}
-		key, ok := k.(string)
+		key, ok := t.(string)
 		if !ok {
-			return nil, errors.New("the body is not valid JSON")
+			return nil, errNotJSON
 		}
 		if _, twice := m[key]; twice {
 			return nil, fmt.Errorf("the member %q stands twice", clip(key))
@@ -97,8 +93,7 @@ func (p *jsonParser) object(depth int) (map[string]*jsonNode, error) {
 			return nil, err
 		}
 	}
-	_, err := p.d.Token()
-	return m, err
+	return m, p.end()
 }
 
 func (p *jsonParser) array(depth int) ([]*jsonNode, error) {
@@ -110,31 +105,30 @@ func (p *jsonParser) array(depth int) ([]*jsonNode, error) {
 		}
 		a = append(a, n)
 	}
-	_, err := p.d.Token()
-	return a, err
+	return a, p.end()
 }
 
-func (n *jsonNode) member(name string) (node, bool) {
-	m, ok := n.value.(map[string]*jsonNode)
-	if !ok {
-		return nil, false
+func (p *jsonParser) end() error {
+	if _, err := p.d.Token(); err != nil {
+		return fmt.Errorf("%w: %w", errNotJSON, err)
 	}
+	return nil
+}
+
+// member leaves out what is null: the protocols make no difference between that and nothing.
+func (n *jsonNode) member(name string, _ bool) (node, error) {
+	m, _ := n.value.(map[string]*jsonNode)
 	v, ok := m[name]
-	if !ok || v.null() {
-		return nil, false
+	if !ok || v.isNull() {
+		return nil, nil
 	}
-	return v, true
+	return v, nil
 }
 
-func (n *jsonNode) isObject() bool {
-	_, ok := n.value.(map[string]*jsonNode)
-	return ok
-}
-
-func (n *jsonNode) items(string) ([]node, error) {
+func (n *jsonNode) items(string, bool) ([]node, error) {
 	a, ok := n.value.([]*jsonNode)
 	if !ok {
-		return nil, errors.New("want a list")
+		return nil, errWantList
 	}
 	nodes := make([]node, len(a))
 	for i := range a {
@@ -143,23 +137,23 @@ func (n *jsonNode) items(string) ([]node, error) {
 	return nodes, nil
 }
 
-func (n *jsonNode) entries(do func(string, node) error) error {
+func (n *jsonNode) entries(string, string, bool) ([]entry, error) {
 	m, ok := n.value.(map[string]*jsonNode)
 	if !ok {
-		return errors.New("want an object")
+		return nil, errWantMap
 	}
-	for k, v := range m {
-		if err := do(k, v); err != nil {
-			return err
-		}
+	entries := make([]entry, 0, len(m))
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		entries = append(entries, entry{key, m[key]})
 	}
-	return nil
+	return entries, nil
 }
 
 func (n *jsonNode) text(kind scalar) (string, bool) {
 	switch v := n.value.(type) {
 	case string:
-		return v, kind == stringScalar || kind == timeScalar
+		// NaN and the infinities are texts, as JSON has no numbers for them.
+		return v, kind == stringScalar || kind == timeScalar || kind == numberScalar && (v == "NaN" || v == "Infinity" || v == "-Infinity")
 	case json.Number:
 		return v.String(), kind == numberScalar || kind == timeScalar
 	case bool:
@@ -171,5 +165,11 @@ func (n *jsonNode) text(kind scalar) (string, bool) {
 	return "", false
 }
 
-func (n *jsonNode) null() bool          { return n.value == nil }
-func (n *jsonNode) raw() ([]byte, bool) { return bytes.Clone(n.text_), true }
+func (n *jsonNode) isNull() bool { return n.value == nil }
+
+func (n *jsonNode) isObject() bool {
+	_, ok := n.value.(map[string]*jsonNode)
+	return ok
+}
+
+func (n *jsonNode) raw() ([]byte, bool) { return bytes.Clone(n.source), true }

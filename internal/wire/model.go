@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"regexp"
 	"sync"
 )
 
@@ -32,14 +31,14 @@ type ServiceModel struct {
 	Namespace string
 	// EventSource names the service in the trail.
 	EventSource string
-	// InvalidCode is the code of a broken constraint.
-	InvalidCode string
-	// OAuth services put messages into error_description.
+	// Codes are the service's spellings of common errors, where they are not those of its protocol.
+	Codes map[Kind]string
+	// OAuth services put messages into error_description, beside a code of RFC 6749.
 	OAuth bool
+	// RequestIDInErrors services repeat the request's id in the body of an error.
+	RequestIDInErrors bool
 	// Shapes are the constraints, by the names that struct tags use.
 	Shapes map[string]*Shape
-
-	plans sync.Map // reflect.Type → *plan
 }
 
 // Shape is the constraints of a value: length of a text in characters, range of a number, size of a list or map.
@@ -48,14 +47,17 @@ type Shape struct {
 	Pattern   string
 	Enum      []string
 	Sensitive bool
-	// Item is the shape of a list's or map's items, ItemName their name in XML and query ("member" unless said), Flat a
-	// list without an element around it, Key the shape of a map's keys.
-	Item, ItemName, Key string
-	Flat                bool
+	// Item is the shape of a list's items or a map's values, Key that of a map's keys.
+	Item, Key string
+	// ItemName and KeyName are what XML and query call items and keys: "member", or in maps "value" and "key", unless said.
+	ItemName, KeyName string
+	// Flat lists and maps have no element around their items.
+	Flat bool
+	// TimeFormat is "iso8601", "rfc822" or "unixTimestamp"; empty takes the one of the place.
+	TimeFormat string
 
-	once    sync.Once
-	pattern *regexp.Regexp
-	check   func(string) bool
+	once  sync.Once
+	match func(string) bool
 }
 
 // OperationModel describes an operation on the wire.
@@ -69,8 +71,8 @@ type OperationModel struct {
 	NoAuth bool
 	// NoOutput operations answer without a body.
 	NoOutput bool
-	// Checksum says that the body comes with a checksum, if it has one.
-	Checksum bool
+	// Root is the element of a restXml request, where the model names it.
+	Root string
 	// Result is the element around a query operation's answer.
 	Result string
 }
@@ -103,8 +105,13 @@ func Op[I, O any](impl any, m OperationModel) Operation {
 	}
 	o.invoke = func(ctx context.Context, in any) (any, error) {
 		out, err := f(ctx, in.(*I))
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
+		case out == nil && o.output.NumField() > 0:
+			return nil, Internal(fmt.Errorf("%s answered with neither an output nor an error", m.Name))
+		case out == nil:
+			return new(O), nil
 		}
 		return out, nil
 	}

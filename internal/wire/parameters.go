@@ -4,8 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"reflect"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -13,12 +11,16 @@ import (
 // hidden stands for a secret in the trail, as CloudTrail writes it.
 const hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
-// The bounds of what the trail keeps of a request.
+// The bounds of what the trail keeps of a request. Parts are all values together.
 const (
 	maxParameterDepth = 12
 	maxParameterItems = 200
+	maxParameterParts = 2_000
 	maxParameterText  = 8 << 10
 )
+
+// cutOff stands for what is left out because it is too much.
+const cutOff = "…"
 
 // Parameters turns an input or output into what the trail keeps of it: member names with a lower first letter, secrets
 // hidden, everything bounded. A nil pointer or an output without members gives nil.
@@ -27,49 +29,46 @@ func Parameters(v any) map[string]any {
 	if !x.IsValid() || x.Kind() == reflect.Pointer && x.IsNil() {
 		return nil
 	}
-	m, _ := parameter(reflect.Indirect(x), 0).(map[string]any)
+	k := &keeper{left: maxParameterParts}
+	m, _ := k.value(reflect.Indirect(x), 0).(map[string]any)
 	if len(m) == 0 {
 		return nil
 	}
 	return m
 }
 
-func parameter(v reflect.Value, depth int) any {
-	if v.Kind() == reflect.Pointer {
-		if v.IsNil() {
-			return nil
-		}
-		v = v.Elem()
+// keeper counts down what may still be kept.
+type keeper struct {
+	left int
+}
+
+func (k *keeper) value(v reflect.Value, depth int) any {
+	if k.left--; k.left < 0 || depth > maxParameterDepth {
+		return cutOff
 	}
-	if depth > maxParameterDepth {
-		return "…"
-	}
+	v = reflect.Indirect(v)
 	switch t := v.Type(); {
 	case t == timeType:
 		return v.Interface().(time.Time).UTC().Format(time.RFC3339)
 	case t == rawType:
-		if v.Len() > maxParameterText {
-			return "…"
-		}
-		var doc any
-		if json.Unmarshal(v.Bytes(), &doc) != nil {
-			return nil
-		}
-		return doc
+		return document(v.Bytes())
 	case t == blobType:
-		return base64.StdEncoding.EncodeToString(v.Bytes()[:min(v.Len(), maxParameterText)])
+		if v.Len() > maxParameterText {
+			return cutOff
+		}
+		return base64.StdEncoding.EncodeToString(v.Bytes())
 	case t.Kind() == reflect.Struct:
-		return parameterStruct(v, depth)
+		return k.structure(v, depth)
 	case t.Kind() == reflect.Slice:
 		list := make([]any, 0, min(v.Len(), maxParameterItems))
 		for i := range min(v.Len(), maxParameterItems) {
-			list = append(list, parameter(v.Index(i), depth+1))
+			list = append(list, k.value(v.Index(i), depth+1))
 		}
 		return list
 	case t.Kind() == reflect.Map:
 		m := map[string]any{}
-		for _, k := range sortedMapKeys(v)[:min(v.Len(), maxParameterItems)] {
-			m[k] = parameter(v.MapIndex(reflect.ValueOf(k)), depth+1)
+		for _, key := range sortedMapKeys(v)[:min(v.Len(), maxParameterItems)] {
+			m[cut(key)] = k.value(v.MapIndex(reflect.ValueOf(key)), depth+1)
 		}
 		return m
 	case t.Kind() == reflect.String:
@@ -79,43 +78,39 @@ func parameter(v reflect.Value, depth int) any {
 	case v.CanInt():
 		return v.Int()
 	default:
-		return strconv.FormatFloat(v.Float(), 'g', -1, 64)
+		return string(appendFloat(nil, v.Float()))
 	}
 }
 
-func parameterStruct(v reflect.Value, depth int) any {
+// structure leaves out what was not given, which for a required text is the empty one.
+func (k *keeper) structure(v reflect.Value, depth int) any {
 	m := map[string]any{}
-	for i := range v.NumField() {
-		tag, ok := v.Type().Field(i).Tag.Lookup("aws")
-		if !ok || isAbsent(v.Field(i)) {
-			continue
+	p := planOf(v.Type())
+	for i := range p.fields {
+		f := &p.fields[i]
+		x := v.Field(f.index)
+		switch {
+		case isAbsent(x) || x.Kind() == reflect.String && x.Len() == 0:
+		case f.sensitive:
+			m[f.parameter] = hidden
+		default:
+			m[f.parameter] = k.value(x, depth+1)
 		}
-		options := strings.Split(tag, ",")
-		name := lowerFirst(v.Type().Field(i).Name)
-		if slices.Contains(options[2:], "sensitive") {
-			m[name] = hidden
-			continue
-		}
-		if v.Field(i).Kind() == reflect.String && v.Field(i).Len() == 0 {
-			continue
-		}
-		m[name] = parameter(v.Field(i), depth+1)
 	}
 	return m
+}
+
+func document(raw []byte) any {
+	var doc any
+	if len(raw) > maxParameterText || json.Unmarshal(raw, &doc) != nil {
+		return cutOff
+	}
+	return doc
 }
 
 func cut(s string) string {
 	if len(s) <= maxParameterText {
 		return strings.ToValidUTF8(s, "\uFFFD")
 	}
-	return strings.ToValidUTF8(s[:maxParameterText], "") + "…"
-}
-
-func sortedMapKeys(v reflect.Value) []string {
-	keys := make([]string, 0, v.Len())
-	for _, k := range v.MapKeys() {
-		keys = append(keys, k.String())
-	}
-	slices.Sort(keys)
-	return keys
+	return strings.ToValidUTF8(s[:maxParameterText], "") + cutOff
 }

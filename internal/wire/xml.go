@@ -10,12 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// xmlNode is an XML element.
+// xmlNode is an XML element. Attributes are left out: no operation has any.
 type xmlNode struct {
 	name     string
-	attrs    []xml.Attr
 	children []*xmlNode
-	content  string
+	content  []byte
 }
 
 // parseXML reads one element, without document type or entities of its own. An empty body is an empty element. Name
@@ -25,7 +24,7 @@ func parseXML(body []byte) (*xmlNode, error) {
 		return &xmlNode{}, nil
 	}
 	if !utf8.Valid(body) {
-		return nil, errors.New("the body is not UTF-8")
+		return nil, errNotUTF8
 	}
 	d := xml.NewDecoder(bytes.NewReader(body))
 	var (
@@ -43,16 +42,20 @@ func parseXML(body []byte) (*xmlNode, error) {
 		}
 		switch t := t.(type) {
 		case xml.StartElement:
-			if nodes++; nodes > maxNodes || len(stack) >= maxDepth {
-				return nil, errors.New("the XML document is too large or nested too deeply")
+			if len(stack) >= maxDepth {
+				return nil, errTooDeep
 			}
-			n := &xmlNode{name: t.Name.Local, attrs: t.Attr}
-			if len(stack) > 0 {
+			if nodes += 1 + len(t.Attr); nodes > maxNodes {
+				return nil, errTooMany
+			}
+			n := &xmlNode{name: t.Name.Local}
+			switch {
+			case len(stack) > 0:
 				parent := stack[len(stack)-1]
 				parent.children = append(parent.children, n)
-			} else if root != nil {
+			case root != nil:
 				return nil, errors.New("the XML document has two roots")
-			} else {
+			default:
 				root = n
 			}
 			stack = append(stack, n)
@@ -61,7 +64,7 @@ func parseXML(body []byte) (*xmlNode, error) {
 		case xml.CharData:
 			if len(stack) > 0 {
 				n := stack[len(stack)-1]
-				n.content += string(t)
+				n.content = append(n.content, t...)
 			} else if len(bytes.TrimSpace(t)) > 0 {
 				return nil, errors.New("there is text outside of the XML document")
 			}
@@ -75,58 +78,69 @@ func parseXML(body []byte) (*xmlNode, error) {
 	return root, nil
 }
 
-func (n *xmlNode) member(name string) (node, bool) {
+// member returns the one child of that name. Two of them would leave open which one counts.
+func (n *xmlNode) member(name string, flat bool) (node, error) {
+	var found []*xmlNode
 	for _, c := range n.children {
 		if c.name == name {
-			return c, true
+			found = append(found, c)
 		}
 	}
-	for _, a := range n.attrs {
-		if a.Name.Local == name || a.Name.Space+":"+a.Name.Local == name {
-			return &xmlNode{content: a.Value}, true
-		}
+	switch {
+	case len(found) == 0:
+		return nil, nil
+	case flat:
+		return &xmlNode{name: name, children: found}, nil
+	case len(found) > 1:
+		return nil, fmt.Errorf("the element %s stands twice", clip(name))
 	}
-	return nil, false
+	return found[0], nil
 }
 
-func (n *xmlNode) items(name string) ([]node, error) {
-	var nodes []node
-	for _, c := range n.children {
-		if c.name != name {
-			return nil, fmt.Errorf("want %s, not %s", name, clip(c.name))
+func (n *xmlNode) items(item string, flat bool) ([]node, error) {
+	nodes := make([]node, len(n.children))
+	for i, c := range n.children {
+		if !flat && c.name != item {
+			return nil, fmt.Errorf("want an element %s, not %s", item, clip(c.name))
 		}
-		nodes = append(nodes, c)
+		nodes[i] = c
+	}
+	if len(bytes.TrimSpace(n.content)) > 0 {
+		return nil, errWantList
 	}
 	return nodes, nil
 }
 
-// flat returns the children of a name, which are a list without an element around it.
-func (n *xmlNode) flat(name string) []node {
-	var nodes []node
-	for _, c := range n.children {
-		if c.name == name {
-			nodes = append(nodes, c)
-		}
+func (n *xmlNode) entries(key, value string, flat bool) ([]entry, error) {
+	items, err := n.items("entry", flat)
+	if err != nil {
+		return nil, err
 	}
-	return nodes
+	return pairs(items, key, value)
 }
 
-func (n *xmlNode) entries(do func(string, node) error) error {
-	for _, e := range n.children {
-		key, ok := e.member("key")
+// pairs reads map entries that are made of a part for the key and one for the value.
+func pairs(items []node, key, value string) ([]entry, error) {
+	entries := make([]entry, len(items))
+	for i, e := range items {
+		k, err := e.member(key, false)
+		if err != nil {
+			return nil, err
+		}
+		v, err := e.member(value, false)
+		if err != nil {
+			return nil, err
+		}
+		if k == nil || v == nil {
+			return nil, errors.New("an entry of a map has no key or no value")
+		}
+		text, ok := k.text(stringScalar)
 		if !ok {
-			return errors.New("a map entry has no key")
+			return nil, errors.New("the key of a map is not a text")
 		}
-		value, ok := e.member("value")
-		if !ok {
-			return errors.New("a map entry has no value")
-		}
-		k, _ := key.text(stringScalar)
-		if err := do(k, value); err != nil {
-			return err
-		}
+		entries[i] = entry{text, v}
 	}
-	return nil
+	return entries, nil
 }
 
 func (n *xmlNode) text(kind scalar) (string, bool) {
@@ -134,10 +148,13 @@ func (n *xmlNode) text(kind scalar) (string, bool) {
 		return "", false
 	}
 	if kind != stringScalar {
-		return strings.TrimSpace(n.content), true
+		return strings.TrimSpace(string(n.content)), true
 	}
-	return n.content, true
+	return string(n.content), true
 }
 
-func (n *xmlNode) null() bool          { return false }
+func (n *xmlNode) isNull() bool { return false }
+
+func (n *xmlNode) isObject() bool { return len(n.children) > 0 || len(bytes.TrimSpace(n.content)) == 0 }
+
 func (n *xmlNode) raw() ([]byte, bool) { return nil, false }
