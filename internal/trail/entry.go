@@ -18,10 +18,11 @@ type Entry struct {
 	mu    sync.Mutex
 
 	// ids are the event ids of the copies, by account, and shared what they have in common: both stay the same from the
-	// outbox to the log. committed says that a change was recorded.
+	// outbox to the log. committed says that a change was recorded, finished that the request is over.
 	ids       map[string]string
 	shared    string
 	committed bool
+	finished  bool
 
 	source, name string
 	readOnly     bool
@@ -62,7 +63,7 @@ type Step struct {
 }
 
 // Operation names what is called: the event source, such as "sso.amazonaws.com", the API name, and whether it only reads.
-// Data marks a request for objects, which is recorded in the log but not by LookupEvents.
+// Data marks a request for objects, which is recorded in the log but not shown by LookupEvents.
 type Operation struct {
 	Source, Name   string
 	ReadOnly, Data bool
@@ -86,8 +87,10 @@ func From(ctx context.Context) *Entry {
 // maxSteps and the other bounds keep a record of a hostile request small.
 const (
 	maxSteps     = 200
+	maxStepName  = 256
 	maxResources = 100
 	maxDetail    = 1024
+	maxExtra     = 2048
 )
 
 // Caller sets who made the request.
@@ -172,7 +175,7 @@ const (
 	KeyObjects        = "objects"
 )
 
-// Add sets a member of additionalEventData.
+// Add sets a member of additionalEventData. An empty text sets nothing.
 func (e *Entry) Add(key string, value any) {
 	if e == nil {
 		return
@@ -181,7 +184,7 @@ func (e *Entry) Add(key string, value any) {
 		if s == "" {
 			return
 		}
-		value = clip(s, 2*maxDetail)
+		value = clip(s, maxExtra)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -191,7 +194,7 @@ func (e *Entry) Add(key string, value any) {
 	e.extra[key] = value
 }
 
-// Step adds an answered question. The steps of a refused request are what the operation Why tells.
+// Step adds an answered question. The steps are what the operation Why tells.
 func (e *Entry) Step(step string, outcome Outcome, detail string) {
 	if e == nil {
 		return
@@ -199,6 +202,6 @@ func (e *Entry) Step(step string, outcome Outcome, detail string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.steps) < maxSteps {
-		e.steps = append(e.steps, Step{Step: step, Outcome: outcome, Detail: clip(detail, maxDetail)})
+		e.steps = append(e.steps, Step{Step: clip(step, maxStepName), Outcome: outcome, Detail: clip(detail, maxDetail)})
 	}
 }

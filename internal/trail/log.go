@@ -1,52 +1,72 @@
 package trail
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// Log is a folder of files of JSON lines, one file a day. Lines that arrive together are written together.
+// LogConfig says where a log is and what it promises.
+type LogConfig struct {
+	Dir string
+	// Now tells the day, in UTC.
+	Now func() time.Time
+	// Durable forces lines to the disk before Append returns. Without it that happens once a second.
+	Durable bool
+	// Failed, which may be nil, is told of lines that the disk may have lost after Append returned.
+	Failed func(error)
+}
+
+// Log is a folder of files of JSON lines, one file a day. Lines that arrive together are written together, by one
+// goroutine with one write, so that a crowd of requests waits for one answer of the disk and not for one each.
 type Log struct {
-	dir  string
-	now  func() time.Time
-	in   chan line
+	cfg  LogConfig
+	in   chan lines
 	stop chan struct{}
 	done chan struct{}
 
 	closing sync.Once
+	closed  error
+	broken  atomic.Bool
+
+	// The rest belongs to the writing goroutine.
 	file    *os.File
 	day     string
 	dirty   bool
+	torn    int64 // where whole lines end, when a write came through in part and could not be taken back; else -1
+	batch   []byte
+	waiting []chan error
 }
 
-type line struct {
+type lines struct {
 	text    []byte
 	written chan error
 }
 
-// queue bounds how many records wait to be written; more callers wait in line.
-const queue = 1024
+// queue bounds how many callers wait for one write; more wait in line. maxBatch bounds its bytes.
+const (
+	queue    = 1024
+	maxBatch = 1 << 20
+)
 
 // ErrClosed says that the log takes no more records.
 var ErrClosed = errors.New("the audit log is closed")
 
-// OpenLog opens the log in a folder, which it creates. A line that a crash left torn at the end of today's file is cut
-// off: nobody was told that it had been written. truncated is how many bytes that were.
-func OpenLog(dir string, now func() time.Time) (l *Log, truncated int64, err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+// OpenLog opens the log in a folder, which it creates. A line that a crash left torn is cut off: nobody was told that it
+// had been written. truncated is how many bytes that were.
+func OpenLog(cfg LogConfig) (l *Log, truncated int64, err error) {
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, 0, fmt.Errorf("create audit log: %w", err)
 	}
-	l = &Log{dir: dir, now: now, in: make(chan line, queue), stop: make(chan struct{}), done: make(chan struct{})}
-	truncated, err = mend(l.path(l.today()))
-	if err != nil {
+	if truncated, err = mend(cfg.Dir); err != nil {
 		return nil, 0, fmt.Errorf("mend audit log: %w", err)
 	}
+	l = &Log{cfg: cfg, in: make(chan lines, queue), stop: make(chan struct{}), done: make(chan struct{}), torn: -1}
 	if err := l.roll(); err != nil {
 		return nil, 0, fmt.Errorf("open audit log: %w", err)
 	}
@@ -54,13 +74,10 @@ func OpenLog(dir string, now func() time.Time) (l *Log, truncated int64, err err
 	return l, truncated, nil
 }
 
-func (l *Log) today() string { return l.now().UTC().Format(time.DateOnly) }
-
-func (l *Log) path(day string) string { return filepath.Join(l.dir, day+".jsonl") }
-
-// Append writes a line, which must hold no newline, and returns when the operating system has it.
+// Append writes one or more lines, without the newline of the last one, and returns when the operating system has them
+// all; when it fails, it has none.
 func (l *Log) Append(text []byte) error {
-	w := line{text: text, written: make(chan error, 1)}
+	w := lines{text: text, written: make(chan error, 1)}
 	select {
 	case <-l.stop:
 		return ErrClosed
@@ -80,24 +97,30 @@ func (l *Log) Append(text []byte) error {
 	}
 }
 
+// Broken reports whether the last attempt to write failed.
+func (l *Log) Broken() bool { return l.broken.Load() }
+
 // Close writes what waits and forces it to the disk.
 func (l *Log) Close() error {
-	l.closing.Do(func() { close(l.stop) })
-	<-l.done
-	return errors.Join(l.file.Sync(), l.file.Close())
+	l.closing.Do(func() {
+		close(l.stop)
+		<-l.done
+		l.closed = errors.Join(l.file.Sync(), l.file.Close())
+	})
+	return l.closed
 }
 
 func (l *Log) write() {
 	defer close(l.done)
-	sync := time.NewTicker(time.Second)
-	defer sync.Stop()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
 	for {
 		select {
 		case first := <-l.in:
 			l.writeBatch(first)
-		case <-sync.C:
-			if l.dirty && l.file.Sync() == nil {
-				l.dirty = false
+		case <-second.C:
+			if err := l.sync(); err != nil && l.cfg.Failed != nil {
+				l.cfg.Failed(err)
 			}
 		case <-l.stop:
 			for {
@@ -112,89 +135,98 @@ func (l *Log) write() {
 	}
 }
 
-func (l *Log) writeBatch(first line) {
-	batch := []line{first}
-	var b bytes.Buffer
-	b.Write(first.text)
-	b.WriteByte('\n')
-	for len(batch) < queue {
+func (l *Log) writeBatch(first lines) {
+	l.batch, l.waiting = l.batch[:0], l.waiting[:0]
+	l.take(first)
+gather:
+	for len(l.waiting) < queue && len(l.batch) < maxBatch {
 		select {
 		case next := <-l.in:
-			batch = append(batch, next)
-			b.Write(next.text)
-			b.WriteByte('\n')
-			continue
+			l.take(next)
 		default:
+			break gather
 		}
-		break
 	}
-	err := l.put(b.Bytes())
-	for _, w := range batch {
-		w.written <- err
+	err := l.put()
+	l.broken.Store(err != nil)
+	for _, w := range l.waiting {
+		w <- err
 	}
 }
 
-// put writes whole lines. After a write that came through in part, the file is cut back, so that no torn line stays.
-func (l *Log) put(text []byte) error {
+func (l *Log) take(w lines) {
+	l.batch = append(append(l.batch, w.text...), '\n')
+	l.waiting = append(l.waiting, w.written)
+}
+
+// put writes whole lines. After a write that came through in part the file is cut back, at once or before the next line,
+// so that no torn line stays and none is glued to one.
+func (l *Log) put() error {
 	if err := l.roll(); err != nil {
-		return err
+		return fmt.Errorf("open audit log: %w", err)
+	}
+	if l.torn >= 0 {
+		if err := l.file.Truncate(l.torn); err != nil {
+			return fmt.Errorf("mend audit log: %w", err)
+		}
+		l.torn = -1
 	}
 	end, err := l.file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return fmt.Errorf("append to audit log: %w", err)
 	}
-	if _, err := l.file.Write(text); err != nil {
-		return fmt.Errorf("append to audit log: %w", errors.Join(err, l.file.Truncate(end)))
+	if n, err := l.file.Write(l.batch); err != nil {
+		if n > 0 {
+			if l.file.Truncate(end) != nil {
+				l.torn = end
+			}
+		}
+		return fmt.Errorf("append to audit log: %w", err)
 	}
 	l.dirty = true
+	if l.cfg.Durable {
+		return l.sync()
+	}
+	return nil
+}
+
+func (l *Log) sync() error {
+	if !l.dirty {
+		return nil
+	}
+	// A second attempt after a failure would report success for pages that the system has dropped.
+	l.dirty = false
+	if err := l.file.Sync(); err != nil {
+		return fmt.Errorf("force audit log to disk: %w", err)
+	}
 	return nil
 }
 
 // roll opens the file of the day.
 func (l *Log) roll() error {
-	day := l.today()
+	day := l.cfg.Now().UTC().Format(time.DateOnly)
 	if l.file != nil && day == l.day {
 		return nil
 	}
-	f, err := os.OpenFile(l.path(day), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(filepath.Join(l.cfg.Dir, day+".jsonl"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
-	if l.file != nil {
-		err = errors.Join(l.file.Sync(), l.file.Close())
+	if err := syncDir(l.cfg.Dir); err != nil {
+		return errors.Join(err, f.Close())
 	}
-	l.file, l.day = f, day
+	if old := l.file; old != nil {
+		err = errors.Join(l.sync(), old.Close())
+	}
+	l.file, l.day, l.torn = f, day, -1
 	return err
 }
 
-// mend cuts a torn line off the end of a file.
-func mend(path string) (cut int64, err error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // a file of the log
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil
-	}
+// syncDir makes the name of a new file as lasting as its content.
+func syncDir(dir string) error {
+	d, err := os.Open(dir) //nolint:gosec // the log's folder
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return 0, err
-	}
-	end := size
-	for buf := make([]byte, 64<<10); end > 0; {
-		n := min(int64(len(buf)), end)
-		if _, err := f.ReadAt(buf[:n], end-n); err != nil {
-			return 0, err
-		}
-		if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
-			end += int64(i) + 1 - n
-			break
-		}
-		end -= n
-	}
-	if end == size {
-		return 0, nil
-	}
-	return size - end, f.Truncate(end)
+	return errors.Join(d.Sync(), d.Close())
 }

@@ -1,42 +1,42 @@
 package trail
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/wire"
 )
 
-// Record is one record in CloudTrail's shape (CloudTrail user guide, record contents).
+// Record is one record in CloudTrail's shape (CloudTrail user guide, record contents). The order of its members is that
+// of the encoded record, in which the copies for several accounts share everything up to the event id.
 type Record struct {
-	EventVersion        string         `json:"eventVersion"`
-	UserIdentity        *UserIdentity  `json:"userIdentity"`
-	EventTime           string         `json:"eventTime"`
-	EventSource         string         `json:"eventSource"`
-	EventName           string         `json:"eventName"`
-	AwsRegion           string         `json:"awsRegion"`
-	SourceIPAddress     string         `json:"sourceIPAddress"`
-	UserAgent           string         `json:"userAgent"`
-	ErrorCode           string         `json:"errorCode,omitempty"`
-	ErrorMessage        string         `json:"errorMessage,omitempty"`
-	RequestParameters   map[string]any `json:"requestParameters"`
-	ResponseElements    map[string]any `json:"responseElements"`
-	AdditionalEventData map[string]any `json:"additionalEventData,omitempty"`
-	RequestID           string         `json:"requestID"`
-	EventID             string         `json:"eventID"`
-	ReadOnly            bool           `json:"readOnly"`
-	Resources           []Resource     `json:"resources,omitempty"`
-	EventType           string         `json:"eventType"`
-	ManagementEvent     bool           `json:"managementEvent"`
-	RecipientAccountID  string         `json:"recipientAccountId,omitempty"`
-	SharedEventID       string         `json:"sharedEventID,omitempty"`
-	EventCategory       string         `json:"eventCategory"`
-	TLSDetails          *TLSDetails    `json:"tlsDetails,omitempty"`
+	EventVersion        string               `json:"eventVersion"`
+	UserIdentity        UserIdentity         `json:"userIdentity"`
+	EventTime           string               `json:"eventTime"`
+	EventSource         string               `json:"eventSource"`
+	EventName           string               `json:"eventName"`
+	AwsRegion           string               `json:"awsRegion"`
+	SourceIPAddress     string               `json:"sourceIPAddress"`
+	UserAgent           string               `json:"userAgent"`
+	ErrorCode           string               `json:"errorCode,omitempty"`
+	ErrorMessage        string               `json:"errorMessage,omitempty"`
+	RequestParameters   map[string]any       `json:"requestParameters"`
+	ResponseElements    map[string]any       `json:"responseElements"`
+	AdditionalEventData map[string]any       `json:"additionalEventData,omitempty"`
+	ServiceEventDetails *ServiceEventDetails `json:"serviceEventDetails,omitempty"`
+	RequestID           string               `json:"requestID"`
+	EventID             string               `json:"eventID"`
+	ReadOnly            bool                 `json:"readOnly"`
+	Resources           []Resource           `json:"resources,omitempty"`
+	EventType           string               `json:"eventType"`
+	ManagementEvent     bool                 `json:"managementEvent"`
+	RecipientAccountID  string               `json:"recipientAccountId,omitempty"`
+	SharedEventID       string               `json:"sharedEventID,omitempty"`
+	EventCategory       string               `json:"eventCategory"`
+	TLSDetails          *TLSDetails          `json:"tlsDetails,omitempty"`
 }
 
 // UserIdentity says who called.
@@ -81,6 +81,12 @@ type OnBehalfOf struct {
 	IdentityStoreARN string `json:"identityStoreArn"`
 }
 
+// ServiceEventDetails takes the place of parameters where a person calls the portal.
+type ServiceEventDetails struct {
+	RoleName  string `json:"role_name,omitempty"`
+	AccountID string `json:"account_id,omitempty"`
+}
+
 // TLSDetails is set for requests over TLS.
 type TLSDetails struct {
 	ClientProvidedHostHeader string `json:"clientProvidedHostHeader"`
@@ -91,14 +97,27 @@ const (
 	maxParameters = 100 << 10
 	maxAdditional = 28 << 10
 	maxAgent      = 1 << 10
+	maxHost       = 255
 )
 
 const timeFormat = "2006-01-02T15:04:05Z"
 
-func identityOf(c *caller.Caller) *UserIdentity {
-	u := &UserIdentity{Type: string(c.Type), PrincipalID: c.UserID, ARN: c.ARN, AccountID: c.Account, AccessKeyID: c.AccessKeyID, UserName: c.UserName, InvokedBy: c.ServiceName}
-	if c.Type == caller.Anonymous {
-		u.Type, u.AccountID, u.PrincipalID = "AWSAccount", "ANONYMOUS_PRINCIPAL", ""
+// identityOf tells who called. A nil caller is one who was not authenticated, which is not the same as one who did not
+// sign: that one is called as S3 calls it.
+func identityOf(c *caller.Caller) UserIdentity {
+	if c == nil {
+		return UserIdentity{Type: "Unknown"}
+	}
+	u := UserIdentity{
+		Type: string(c.Type), PrincipalID: c.UserID, ARN: c.ARN, AccountID: c.Account, AccessKeyID: c.AccessKeyID,
+		UserName: c.UserName, InvokedBy: c.ServiceName,
+	}
+	switch c.Type {
+	case caller.Anonymous:
+		return UserIdentity{Type: "AWSAccount", AccountID: "ANONYMOUS_PRINCIPAL"}
+	case caller.Person:
+		// The bearer of a token of the identity center is told by the person alone.
+		u.PrincipalID, u.ARN, u.UserName = "", "", ""
 	}
 	if p := c.OnBehalf; p != nil {
 		u.OnBehalfOf = &OnBehalfOf{UserID: p.UserID, IdentityStoreARN: p.IdentityStoreARN}
@@ -123,6 +142,8 @@ func identityOf(c *caller.Caller) *UserIdentity {
 // userName is what LookupEvents calls Username: the user, or the session's name.
 func userName(c *caller.Caller) string {
 	switch {
+	case c == nil:
+		return ""
 	case c.Session != nil && c.Session.Name != "":
 		return c.Session.Name
 	case c.Type == caller.Root:
@@ -132,16 +153,12 @@ func userName(c *caller.Caller) string {
 	}
 }
 
-// record makes the record for one account. The entry's lock is held.
+// record makes the record, but for what differs between its copies. The entry's lock is held.
 func (e *Entry) record(req *caller.Request, at time.Time, failure error) *Record {
-	c := e.caller
-	if c == nil {
-		c = &caller.Caller{Type: caller.Anonymous}
-	}
 	r := &Record{
-		EventVersion: "1.11", UserIdentity: identityOf(c), EventTime: at.UTC().Format(timeFormat),
+		EventVersion: "1.11", UserIdentity: identityOf(e.caller), EventTime: at.UTC().Format(timeFormat),
 		EventSource: e.source, EventName: e.name, AwsRegion: req.Region, SourceIPAddress: req.SourceIP, UserAgent: clip(req.UserAgent, maxAgent),
-		RequestParameters: bounded(e.parameters, maxParameters), AdditionalEventData: e.additional(c, failure),
+		RequestParameters: e.parameters, AdditionalEventData: e.additional(failure),
 		RequestID: req.ID, ReadOnly: e.readOnly, Resources: e.resources, EventType: "AwsApiCall",
 		ManagementEvent: !e.data, EventCategory: "Management",
 	}
@@ -149,65 +166,89 @@ func (e *Entry) record(req *caller.Request, at time.Time, failure error) *Record
 		r.EventCategory = "Data"
 	}
 	if !e.readOnly && failure == nil {
-		r.ResponseElements = bounded(e.response, maxParameters)
+		r.ResponseElements = e.response
 	}
 	if failure != nil {
 		w := wire.AsError(failure)
 		r.ErrorCode, r.ErrorMessage = w.Code, clip(w.Message, maxDetail)
 	}
 	if req.Secure {
-		r.TLSDetails = &TLSDetails{ClientProvidedHostHeader: req.Host}
+		r.TLSDetails = &TLSDetails{ClientProvidedHostHeader: clip(req.Host, maxHost)}
+	}
+	if e.caller != nil && e.caller.Type == caller.Person && e.source == portalSource {
+		r.EventType = "AwsServiceEvent"
+		role, _ := e.parameters["roleName"].(string)
+		account, _ := e.parameters["accountId"].(string)
+		r.RequestParameters, r.ServiceEventDetails = nil, &ServiceEventDetails{RoleName: role, AccountID: account}
 	}
 	return r
 }
 
-// The values of KeyDecision.
+// portalSource is where calls with a person's token are recorded as events of the service.
+const portalSource = "sso.amazonaws.com"
+
+// The values of KeyDecision: what was asked is done, was not permitted, or could not be done.
 const (
-	decisionAllowed = "allowed"
-	decisionRefused = "refused"
-	decisionFailed  = "failed"
+	DecisionAllowed = "allowed"
+	DecisionRefused = "refused"
+	DecisionFailed  = "failed"
 )
 
-func (e *Entry) additional(c *caller.Caller, failure error) map[string]any {
-	extra := map[string]any{}
+// refusals are errors with a status of their own that say that somebody or something was not let in.
+var refusals = map[string]bool{
+	"ExpiredTokenException": true, "InvalidClientException": true, "InvalidGrantException": true, "InvalidClientTokenId": true,
+	"UnauthorizedClientException": true, "UnrecognizedClientException": true, "IncompleteSignatureException": true, "InvalidSignatureException": true,
+	"ExpiredToken": true, "InvalidToken": true, "MissingAuthenticationTokenException": true, "MissingAuthenticationToken": true,
+}
+
+func decisionOf(failure error) string {
+	if failure == nil {
+		return DecisionAllowed
+	}
+	w := wire.AsError(failure)
+	if w.Kind == wire.KindAccessDenied || w.Status == 401 || w.Status == 403 || strings.HasPrefix(w.Code, "AccessDenied") || refusals[w.Code] {
+		return DecisionRefused
+	}
+	return DecisionFailed
+}
+
+func (e *Entry) additional(failure error) map[string]any {
+	extra := make(map[string]any, len(e.extra)+12)
 	maps.Copy(extra, e.extra)
-	if c.AccessKeyID != "" {
-		extra[KeySignature] = "SigV4"
-	}
-	if c.Auth != "" {
-		extra[KeyAuthentication] = c.Auth
-	}
-	if p := c.OnBehalf; p != nil {
-		setDefault(extra, KeyApplication, p.ApplicationARN)
-		setDefault(extra, KeyCredentialID, p.CredentialID)
-	}
-	if c.Session != nil && c.Session.Vended != nil {
-		v := c.Session.Vended
-		setDefault(extra, KeyGrantID, v.GrantID)
-		setDefault(extra, KeyGrantAccount, v.GrantAccount)
-		setDefault(extra, KeyMatchedScope, v.Target)
-		setDefault(extra, KeyAuditContext, v.AuditContext)
-	}
-	if _, set := extra[KeyDecision]; !set {
-		extra[KeyDecision] = decisionAllowed
-		if failure != nil {
-			extra[KeyDecision] = decisionFailed
-			if w := wire.AsError(failure); w.Kind == wire.KindAccessDenied || w.Status == 403 || strings.Contains(w.Code, "AccessDenied") {
-				extra[KeyDecision] = decisionRefused
+	if c := e.caller; c != nil {
+		if c.AccessKeyID != "" {
+			extra[KeySignature] = "SigV4"
+		}
+		setDefault(extra, KeyAuthentication, c.Auth)
+		if p := c.OnBehalf; p != nil {
+			setDefault(extra, KeyApplication, p.ApplicationARN)
+			setDefault(extra, KeyCredentialID, p.CredentialID)
+			if e.trail.names != nil {
+				setDefault(extra, KeyPersonName, e.trail.names(p))
 			}
 		}
+		if c.Session != nil && c.Session.Vended != nil {
+			v := c.Session.Vended
+			setDefault(extra, KeyGrantID, v.GrantID)
+			setDefault(extra, KeyGrantAccount, v.GrantAccount)
+			setDefault(extra, KeyMatchedScope, v.Target)
+			setDefault(extra, KeyAuditContext, v.AuditContext)
+		}
 	}
+	setDefault(extra, KeyDecision, decisionOf(failure))
 	if failure != nil {
 		for _, s := range slices.Backward(e.steps) {
 			if s.Outcome == Fail {
-				setDefault(extra, KeyReason, s.Step+": "+s.Detail)
+				setDefault(extra, KeyReason, strings.TrimSuffix(s.Step+": "+s.Detail, ": "))
 				break
 			}
 		}
-		extra["steps"] = slices.Clone(e.steps)
+		extra[keySteps] = fitting(e.steps, maxStepBytes)
 	}
-	return bounded(extra, maxAdditional)
+	return extra
 }
+
+const keySteps = "steps"
 
 func setDefault(m map[string]any, key, value string) {
 	if _, ok := m[key]; !ok && value != "" {
@@ -215,65 +256,117 @@ func setDefault(m map[string]any, key, value string) {
 	}
 }
 
-// bounded hides what is named like a secret, and replaces a part that is too large with a marker.
-func bounded(m map[string]any, limit int) map[string]any {
-	if m == nil {
-		return nil
-	}
-	m = hide(m)
-	text, err := json.Marshal(m)
-	if err != nil {
-		return map[string]any{"omitted": "not representable"}
-	}
-	if len(text) > limit {
-		return map[string]any{"omitted": "too large", "bytes": len(text)}
-	}
-	return m
-}
+// maxStepBytes bounds the steps in a record, which have to leave room for the person and the grant.
+const maxStepBytes = 16 << 10
 
-const hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
-
-// secrets are member names, in lower case, whose values are never written, whoever puts them into a record.
-var secrets = map[string]bool{
-	"secretaccesskey": true, "sessiontoken": true, "assertion": true, "contextassertion": true, "accesstoken": true, "idtoken": true,
-	"refreshtoken": true, "clientsecret": true, "password": true, "token": true, "subjecttoken": true, "code": true, "codeverifier": true,
-	"authorization": true, "devicecode": true, "identitycontext": true, "x-amz-security-token": true, "x-amz-signature": true, "x-amz-sso_bearer_token": true,
-}
-
-func hide(m map[string]any) map[string]any {
-	out := make(map[string]any, len(m))
-	for k, v := range m {
-		if secrets[strings.ToLower(k)] {
-			v = hidden
+// fitting leaves out steps so that the rest takes no more than limit bytes: first those that only inform, the later ones
+// before the earlier. What failed is the last to go.
+func fitting(steps []Step, limit int) []Step {
+	size := len(appendSteps(nil, steps))
+	if size <= limit {
+		return slices.Clone(steps)
+	}
+	keep := slices.Clone(steps)
+	for _, kind := range []Outcome{Info, Pass, Fail} {
+		for i := len(keep) - 1; i >= 0 && size > limit; i-- {
+			if keep[i].Outcome == kind && len(keep) > 1 {
+				size -= len(appendSteps(nil, keep[i:i+1])) - 1
+				keep = slices.Delete(keep, i, i+1)
+			}
 		}
-		out[k] = hideIn(v)
 	}
-	return out
+	return keep
 }
 
-func hideIn(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		return hide(v)
-	case []any:
-		out := make([]any, len(v))
-		for i := range v {
-			out[i] = hideIn(v[i])
+// appendShared writes what all copies of a record have in common, up to the event id; the rest is written by appendOwn.
+func (r *Record) appendShared(b []byte) []byte {
+	m := members{b: append(b, '{')}
+	m.text("eventVersion", r.EventVersion)
+	m.object("userIdentity", r.UserIdentity.members)
+	m.text("eventTime", r.EventTime)
+	m.text("eventSource", r.EventSource)
+	m.text("eventName", r.EventName)
+	m.text("awsRegion", r.AwsRegion)
+	m.text("sourceIPAddress", r.SourceIPAddress)
+	m.text("userAgent", r.UserAgent)
+	m.known("errorCode", r.ErrorCode)
+	m.known("errorMessage", r.ErrorMessage)
+	m.part("requestParameters", r.RequestParameters, maxParameters)
+	m.part("responseElements", r.ResponseElements, maxParameters)
+	m.part("additionalEventData", r.AdditionalEventData, maxAdditional)
+	if d := r.ServiceEventDetails; d != nil {
+		m.object("serviceEventDetails", func(m *members) {
+			m.known("role_name", d.RoleName)
+			m.known("account_id", d.AccountID)
+		})
+	}
+	m.text("requestID", r.RequestID)
+	return m.b
+}
+
+func (r *Record) appendOwn(b []byte) []byte {
+	m := members{b: b, some: true}
+	m.text("eventID", r.EventID)
+	m.flag("readOnly", r.ReadOnly)
+	if len(r.Resources) > 0 {
+		m.name("resources")
+		m.b = append(m.b, '[')
+		for i, x := range r.Resources {
+			if i > 0 {
+				m.b = append(m.b, ',')
+			}
+			inner := members{b: append(m.b, '{')}
+			inner.text("type", x.Type)
+			inner.text("ARN", x.ARN)
+			inner.known("accountId", x.Account)
+			m.b = append(inner.b, '}')
 		}
-		return out
-	case string:
-		return strings.ToValidUTF8(v, "\uFFFD")
+		m.b = append(m.b, ']')
 	}
-	return v
+	m.text("eventType", r.EventType)
+	m.flag("managementEvent", r.ManagementEvent)
+	m.known("recipientAccountId", r.RecipientAccountID)
+	m.known("sharedEventID", r.SharedEventID)
+	m.text("eventCategory", r.EventCategory)
+	if d := r.TLSDetails; d != nil {
+		m.object("tlsDetails", func(m *members) { m.text("clientProvidedHostHeader", d.ClientProvidedHostHeader) })
+	}
+	return append(m.b, '}')
 }
 
-// clip cuts a text to at most n bytes at the beginning of a character.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
+func (u *UserIdentity) members(m *members) {
+	m.text("type", u.Type)
+	m.known("principalId", u.PrincipalID)
+	m.known("arn", u.ARN)
+	m.known("accountId", u.AccountID)
+	m.known("accessKeyId", u.AccessKeyID)
+	m.known("userName", u.UserName)
+	if s := u.SessionContext; s != nil {
+		m.object("sessionContext", s.members)
 	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
+	if p := u.OnBehalfOf; p != nil {
+		m.object("onBehalfOf", func(m *members) {
+			m.text("userId", p.UserID)
+			m.text("identityStoreArn", p.IdentityStoreARN)
+		})
 	}
-	return s[:n] + "…"
+	m.known("credentialId", u.CredentialID)
+	m.known("invokedBy", u.InvokedBy)
+}
+
+func (s *SessionContext) members(m *members) {
+	if i := s.SessionIssuer; i != nil {
+		m.object("sessionIssuer", func(m *members) {
+			m.text("type", i.Type)
+			m.text("principalId", i.PrincipalID)
+			m.text("arn", i.ARN)
+			m.text("accountId", i.AccountID)
+			m.text("userName", i.UserName)
+		})
+	}
+	m.object("attributes", func(m *members) {
+		m.text("creationDate", s.Attributes.CreationDate)
+		m.text("mfaAuthenticated", s.Attributes.MFAAuthenticated)
+	})
+	m.known("sourceIdentity", s.SourceIdentity)
 }

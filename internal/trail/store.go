@@ -2,6 +2,7 @@ package trail
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/lakegate/lakegate/internal/store"
@@ -13,8 +14,10 @@ type row struct {
 
 	at             time.Time
 	data, readOnly bool
+	delivered      bool
 	resources      []Resource
 	record         []byte
+	steps          string
 }
 
 func flag(b bool) int64 {
@@ -24,43 +27,35 @@ func flag(b bool) int64 {
 	return 0
 }
 
+// column makes a text that every engine stores: PostgreSQL refuses zero bytes and what is not UTF-8. The record itself is
+// JSON and has them escaped.
+func column(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(scrub(s), "\uFFFD"), "\x00", "\uFFFD")
+}
+
 // put writes the row; a second time it replaces the record of the outbox with the final one.
-func (r *row) put(ctx context.Context, tx *store.Tx, delivered bool) error {
-	_, err := tx.Exec(ctx, `INSERT INTO events (id, account, time, name, source, data, read_only, user_name, access_key, request_id, delivered, record)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET time = excluded.time, delivered = excluded.delivered, record = excluded.record`,
-		r.id, r.account, store.Millis(r.at), r.name, r.source, flag(r.data), flag(r.readOnly), r.user, r.accessKey, r.request, flag(delivered), string(r.record))
+func (r *row) put(ctx context.Context, tx *store.Tx) error {
+	_, err := tx.Exec(ctx, `INSERT INTO events (id, account, time, name, source, data, read_only, user_name, access_key, request_id, delivered, record, steps)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET time = excluded.time, delivered = excluded.delivered, record = excluded.record, steps = excluded.steps`,
+		r.id, column(r.account), store.Millis(r.at), column(r.name), column(r.source), flag(r.data), flag(r.readOnly), column(r.user), column(r.accessKey),
+		column(r.request), flag(r.delivered), string(r.record), r.steps)
 	if err != nil {
 		return err
 	}
 	for _, x := range r.resources {
-		if _, err := tx.Exec(ctx, `INSERT INTO event_resources (event, type, name) VALUES (?, ?, ?) ON CONFLICT (event, type, name) DO NOTHING`, r.id, x.Type, x.ARN); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO event_resources (event, type, name) VALUES (?, ?, ?) ON CONFLICT (event, type, name) DO NOTHING`,
+			r.id, column(x.Type), column(x.ARN)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// deliver appends to the log what was committed and not yet logged.
-func (t *Trail) deliver(ctx context.Context) (int, error) {
-	type pending struct{ id, record string }
-	var rows []pending
-	err := t.cfg.DB.View(ctx, func(q store.Querier) (err error) {
-		rows, err = store.All(ctx, q, func(s store.Scanner) (p pending, err error) { return p, s.Scan(&p.id, &p.record) },
-			`SELECT id, record FROM events WHERE delivered = 0 ORDER BY time, id`)
-		return err
-	})
-	if err != nil || len(rows) == 0 {
-		return 0, err
-	}
-	for _, p := range rows {
-		if err := t.log.Append([]byte(p.record)); err != nil {
-			return 0, err
-		}
-	}
-	return len(rows), t.cfg.DB.Update(ctx, func(tx *store.Tx) error {
-		for _, p := range rows {
-			if _, err := tx.Exec(ctx, `UPDATE events SET delivered = 1 WHERE id = ?`, p.id); err != nil {
+func (t *Trail) store(ctx context.Context, rows []*row) error {
+	return t.cfg.DB.Update(ctx, func(tx *store.Tx) error {
+		for _, r := range rows {
+			if err := r.put(ctx, tx); err != nil {
 				return err
 			}
 		}
@@ -68,20 +63,76 @@ func (t *Trail) deliver(ctx context.Context) (int, error) {
 	})
 }
 
-// sweep removes what is older than the retention, a bounded number at a time. The log keeps it.
-func (t *Trail) sweep(ctx context.Context) error {
-	if t.cfg.Retention <= 0 {
-		return nil
-	}
-	before := store.Millis(t.cfg.DB.Now().Add(-t.cfg.Retention))
+// undelivered are the ids of the outbox.
+func (t *Trail) undelivered(ctx context.Context) (map[string]bool, error) {
+	ids := map[string]bool{}
+	err := t.cfg.DB.View(ctx, func(q store.Querier) error {
+		return store.Each(ctx, q, store.Text, func(id string) error { ids[id] = true; return nil }, `SELECT id FROM events WHERE delivered = 0`)
+	})
+	return ids, err
+}
+
+// deliver appends the outbox to the log, as far as it is older than before; what is logged already is only noted.
+func (t *Trail) deliver(ctx context.Context, before time.Time, logged map[string]bool) (n int, err error) {
+	type pending struct{ id, record string }
 	for {
-		var n int64
-		err := t.cfg.DB.Update(ctx, func(tx *store.Tx) error {
-			ids, err := store.All(ctx, tx, store.Text, `SELECT id FROM events WHERE time < ? AND delivered = 1 ORDER BY time LIMIT 500`, before)
+		var rows []pending
+		err := t.cfg.DB.View(ctx, func(q store.Querier) (err error) {
+			rows, err = store.All(ctx, q, func(s store.Scanner) (p pending, err error) { return p, s.Scan(&p.id, &p.record) },
+				`SELECT id, record FROM events WHERE delivered = 0 AND time <= ? ORDER BY time, id LIMIT ?`, store.Millis(before), batchSize)
+			return err
+		})
+		if err != nil || len(rows) == 0 {
+			return n, err
+		}
+		for _, p := range rows {
+			if logged[p.id] {
+				continue
+			}
+			if err := t.log.Append([]byte(p.record)); err != nil {
+				return n, err
+			}
+			n++
+		}
+		err = t.cfg.DB.Update(ctx, func(tx *store.Tx) error {
+			for _, p := range rows {
+				if _, err := tx.Exec(ctx, `UPDATE events SET delivered = 1 WHERE id = ?`, p.id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return n, err
+		}
+	}
+}
+
+// The database keeps refused data events for a week and requests of nobody's account for a day: they answer Why, and
+// whoever causes them pays nothing. The log has them for as long as it is kept.
+const (
+	keepRefused   = 7 * 24 * time.Hour
+	keepStrangers = 24 * time.Hour
+)
+
+// remove deletes a bounded number of rows that are past their time, and returns how many.
+func (t *Trail) remove(ctx context.Context) (n int, err error) {
+	now := t.cfg.DB.Now()
+	before := func(d time.Duration) int64 { return store.Millis(now.Add(-min(d, t.cfg.Retention))) }
+	err = t.cfg.DB.Update(ctx, func(tx *store.Tx) error {
+		n = 0
+		for _, old := range []struct {
+			where  string
+			before int64
+		}{
+			{`data = 0 AND time < ? AND delivered = 1`, before(t.cfg.Retention)},
+			{`data = 1 AND time < ? AND delivered = 1`, before(keepRefused)},
+			{`account = '' AND data IN (0, 1) AND time < ? AND delivered = 1`, before(keepStrangers)},
+		} {
+			ids, err := store.All(ctx, tx, store.Text, `SELECT id FROM events WHERE `+old.where+` LIMIT ?`, old.before, batchSize)
 			if err != nil {
 				return err
 			}
-			n = int64(len(ids))
 			for _, id := range ids {
 				if _, err := tx.Exec(ctx, `DELETE FROM event_resources WHERE event = ?`, id); err != nil {
 					return err
@@ -90,51 +141,44 @@ func (t *Trail) sweep(ctx context.Context) error {
 					return err
 				}
 			}
-			return nil
-		})
-		if err != nil || n == 0 {
-			return err
+			n += len(ids)
 		}
-	}
+		return nil
+	})
+	return n, err
 }
 
 // found is a stored event.
 type found struct {
-	id, name, source, user, accessKey, record string
-	at                                        int64
-	readOnly                                  int64
-	resources                                 []Resource
+	id, account, name, source, user, accessKey, record, steps string
+
+	at        int64
+	readOnly  int64
+	resources []Resource
 }
 
 func scanFound(s store.Scanner) (f found, err error) {
-	return f, s.Scan(&f.id, &f.at, &f.name, &f.source, &f.readOnly, &f.user, &f.accessKey, &f.record)
+	return f, s.Scan(&f.id, &f.account, &f.at, &f.name, &f.source, &f.readOnly, &f.user, &f.accessKey, &f.record, &f.steps)
 }
 
-const selectEvents = `SELECT id, time, name, source, read_only, user_name, access_key, record FROM events`
+const selectEvents = `SELECT id, account, time, name, source, read_only, user_name, access_key, record, steps FROM events`
 
-// search is a question of LookupEvents. Before is where the last page ended; its zero value begins at the newest.
+// search is a question of LookupEvents. It finds what is older than the place (beforeTime, beforeID).
 type search struct {
 	account    string
 	from, to   int64
-	column     string
+	where      string // a further condition with one parameter, or ""
 	value      any
-	resource   string
-	kind       string
 	beforeTime int64
 	beforeID   string
 	limit      int
 }
 
 func (s *search) run(ctx context.Context, q store.Querier) ([]found, error) {
-	query, args := selectEvents+` WHERE account = ? AND data = 0 AND time >= ? AND time <= ? AND (time < ? OR (time = ? AND id < ?))`,
-		[]any{s.account, s.from, s.to, s.beforeTime, s.beforeTime, s.beforeID}
-	switch {
-	case s.column != "":
-		query, args = query+` AND `+s.column+` = ?`, append(args, s.value)
-	case s.resource != "":
-		query, args = query+` AND id IN (SELECT event FROM event_resources WHERE name = ?)`, append(args, s.resource)
-	case s.kind != "":
-		query, args = query+` AND id IN (SELECT event FROM event_resources WHERE type = ?)`, append(args, s.kind)
+	query, args := selectEvents+` WHERE account = ? AND data = 0 AND time >= ? AND time <= ? AND (time < ? OR id < ?)`,
+		[]any{s.account, s.from, min(s.to, s.beforeTime), s.beforeTime, s.beforeID}
+	if s.where != "" {
+		query, args = query+` AND `+s.where, append(args, s.value)
 	}
 	events, err := store.All(ctx, q, scanFound, query+` ORDER BY time DESC, id DESC LIMIT ?`, append(args, s.limit)...)
 	if err != nil {
@@ -150,7 +194,7 @@ func (s *search) run(ctx context.Context, q store.Querier) ([]found, error) {
 	return events, nil
 }
 
-// byRequest finds an account's copy of the record of a request.
+// byRequest finds the copy of a request's record that an account has. Those of nobody's account have "".
 func byRequest(ctx context.Context, q store.Querier, account, requestID string) (found, error) {
-	return store.One(ctx, q, scanFound, selectEvents+` WHERE request_id = ? AND account = ? ORDER BY time DESC LIMIT 1`, requestID, account)
+	return store.One(ctx, q, scanFound, selectEvents+` WHERE request_id = ? AND account = ? ORDER BY time DESC, id DESC LIMIT 1`, requestID, account)
 }

@@ -2,7 +2,6 @@ package trail
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,18 +17,26 @@ import (
 
 // Config is what a trail needs.
 type Config struct {
-	DB  *store.DB
+	DB *store.DB
+	// Dir is the folder of the log.
 	Dir string
-	// Required makes Finish fail when the log cannot take a record.
-	Required  bool
+	// Required makes Finish fail when the log cannot take a record, and forces each record to the disk before it returns.
+	Required bool
+	// Retention is how long LookupEvents and Why remember; zero or less is DefaultRetention. The log is never deleted here.
 	Retention time.Duration
 	Log       *slog.Logger
+	// NewID makes event ids; nil takes random UUIDs.
+	NewID func() string
 }
 
-// Trail records requests.
+// DefaultRetention is CloudTrail's.
+const DefaultRetention = 90 * 24 * time.Hour
+
+// Trail records requests. It is safe for concurrent use.
 type Trail struct {
-	cfg Config
-	log *Log
+	cfg   Config
+	log   *Log
+	names func(*caller.Identity) string
 
 	// recent are records on their way to the database, which a background task writes in batches.
 	recent  chan *row
@@ -37,6 +44,9 @@ type Trail struct {
 	stop    chan struct{}
 	stopped chan struct{}
 	closing sync.Once
+
+	// strangers and refused bound what the database takes of refusals, which cost whoever causes them nothing.
+	strangers, refused budget
 
 	failures atomic.Int64
 	dropped  atomic.Int64
@@ -47,24 +57,34 @@ func Open(ctx context.Context, cfg Config) (*Trail, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	log, cut, err := OpenLog(cfg.Dir, cfg.DB.Now)
+	if cfg.NewID == nil {
+		cfg.NewID = uuid.NewString
+	}
+	if cfg.Retention <= 0 {
+		cfg.Retention = DefaultRetention
+	}
+	t := &Trail{
+		cfg: cfg, recent: make(chan *row, 4096), flush: make(chan chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{}),
+		strangers: budget{perSecond: 10, most: 1000, now: cfg.DB.Now}, refused: budget{perSecond: 100, most: 5000, now: cfg.DB.Now},
+	}
+	log, cut, err := OpenLog(LogConfig{Dir: cfg.Dir, Now: cfg.DB.Now, Durable: cfg.Required, Failed: t.lost})
 	if err != nil {
 		return nil, err
 	}
+	t.log = log
 	if cut > 0 {
 		cfg.Log.WarnContext(ctx, "cut a torn line off the audit log", slog.Int64("bytes", cut))
 	}
-	t := &Trail{cfg: cfg, log: log, recent: make(chan *row, 4096), flush: make(chan chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{})}
-	n, err := t.deliver(ctx)
-	if err != nil {
+	if err := t.recover(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("deliver outbox: %w", err), log.Close())
-	}
-	if n > 0 {
-		cfg.Log.InfoContext(ctx, "delivered records that the last run had committed but not logged", slog.Int("records", n))
 	}
 	go t.run()
 	return t, nil
 }
+
+// NamePeople tells how to find a person's user name, for records of sessions that carry an id alone. It is called once,
+// before the first request. An empty name is left out.
+func (t *Trail) NamePeople(names func(*caller.Identity) string) { t.names = names }
 
 // Close writes what waits and closes the log.
 func (t *Trail) Close() error {
@@ -73,13 +93,24 @@ func (t *Trail) Close() error {
 	return t.log.Close()
 }
 
-// Failures counts records that the log did not take.
+// Failures counts records that the log did not take, and writes that the disk may have lost.
 func (t *Trail) Failures() int64 { return t.failures.Load() }
 
-// Dropped counts records that the log has and LookupEvents lacks, because they came faster than the database took them.
+// Dropped counts records that the log has and LookupEvents and Why lack, because they came faster than the database takes
+// them.
 func (t *Trail) Dropped() int64 { return t.dropped.Load() }
 
-// Flush waits until LookupEvents sees everything that was finished before.
+// Ready returns an error when records are required and the log did not take the last one: a request whose effect cannot
+// be taken back, such as the bytes of an object, is then refused before it begins. The record of the refusal is the next
+// attempt.
+func (t *Trail) Ready() error {
+	if t.cfg.Required && t.log.Broken() {
+		return errors.New("the audit log takes no records")
+	}
+	return nil
+}
+
+// Flush waits until LookupEvents and Why see everything that was finished before.
 func (t *Trail) Flush(ctx context.Context) {
 	done := make(chan struct{})
 	select {
@@ -96,17 +127,18 @@ func (t *Trail) Flush(ctx context.Context) {
 	}
 }
 
-// RecordChange implements store.Recorder: the record goes into the transaction of the change.
+// RecordChange implements store.Recorder: the record, as far as it is known, goes into the transaction of the change.
 func (e *Entry) RecordChange(ctx context.Context, tx *store.Tx, revision int64) error {
 	e.Add(KeyRevision, revision)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	rows, err := e.rows(ctx, nil)
-	if err != nil {
-		return err
+	if e.finished {
+		// Work that outlives its request has records of its own.
+		e.ids = nil
 	}
+	rows, _ := e.rows(ctx, nil)
 	for _, r := range rows {
-		if err := r.put(ctx, tx, false); err != nil {
+		if err := r.put(ctx, tx); err != nil {
 			return err
 		}
 	}
@@ -118,134 +150,112 @@ func (e *Entry) RecordChange(ctx context.Context, tx *store.Tx, revision int64) 
 // It fails only where the configuration says that there is no access without a record.
 func (t *Trail) Finish(ctx context.Context, e *Entry, failure error) error {
 	e.mu.Lock()
-	rows, err := e.rows(ctx, failure)
+	if e.finished {
+		e.mu.Unlock()
+		return nil
+	}
+	rows, text := e.rows(ctx, failure)
 	committed := e.committed
+	e.finished = true
 	e.mu.Unlock()
-	if err != nil {
-		return t.failed(ctx, err)
-	}
-	for _, r := range rows {
-		if err := t.log.Append(r.record); err != nil {
-			return t.failed(ctx, err)
-		}
-		if e.data && failure == nil && !committed {
-			continue
-		}
-		select {
-		case t.recent <- r:
-		default:
-			t.dropped.Add(1)
-		}
-	}
-	return nil
-}
 
-func (t *Trail) failed(ctx context.Context, err error) error {
-	t.failures.Add(1)
-	t.cfg.Log.ErrorContext(ctx, "cannot record a request", slog.Any("error", err))
+	err := t.log.Append(text)
+	for _, r := range rows {
+		r.delivered = err == nil
+		t.keep(r, committed, failure != nil)
+	}
+	if err == nil {
+		return nil
+	}
+	t.failures.Add(int64(len(rows)))
+	t.cfg.Log.ErrorContext(ctx, "cannot record a request", slog.String("request", caller.RequestFrom(ctx).ID), slog.Any("error", err))
 	if t.cfg.Required {
 		return fmt.Errorf("record request: %w", err)
 	}
 	return nil
 }
 
-// rows makes the copies of the record: one for the caller's account, one for each other account that has a part.
-func (e *Entry) rows(ctx context.Context, failure error) ([]*row, error) {
+// lost is told by the log that the disk may not have what it took.
+func (t *Trail) lost(err error) {
+	t.failures.Add(1)
+	t.cfg.Log.Error("the audit log may have lost its last second", slog.Any("error", err))
+}
+
+// keep sends a record on its way to the database, if it belongs there.
+func (t *Trail) keep(r *row, committed, failed bool) {
+	switch {
+	case committed:
+		// Its outbox row waits for the final record. There are no more of these than the database has committed.
+		select {
+		case t.recent <- r:
+		case <-t.stopped:
+		}
+		return
+	case r.data && !failed:
+		return
+	case r.account == "" && !t.strangers.spend(), r.account != "" && r.data && !t.refused.spend():
+		t.dropped.Add(1)
+		return
+	}
+	select {
+	case t.recent <- r:
+	default:
+		t.dropped.Add(1)
+	}
+}
+
+// rows makes the copies of the record: one for the caller's account, one for each other account that has a part; and
+// their lines. The entry's lock is held.
+func (e *Entry) rows(ctx context.Context, failure error) (rows []*row, text []byte) {
 	req := caller.RequestFrom(ctx)
 	at := e.trail.cfg.DB.Now()
 	record := e.record(req, at, failure)
-	c := e.caller
-	if c == nil {
-		c = &caller.Caller{}
-	}
-	accounts := []string{c.Account}
-	for _, a := range e.accounts {
-		if a != c.Account {
-			accounts = append(accounts, a)
-		}
-	}
-	if c.Account == "" && len(accounts) > 1 {
-		accounts = accounts[1:]
-	}
+	accounts := e.recipients()
 	if e.ids == nil {
-		e.ids, e.shared = map[string]string{}, uuid.NewString()
+		e.ids, e.shared = map[string]string{}, e.trail.cfg.NewID()
 	}
-	rows := make([]*row, 0, len(accounts))
-	for _, account := range accounts {
+	accessKey := ""
+	if e.caller != nil {
+		accessKey = e.caller.AccessKeyID
+	}
+	shared := record.appendShared(nil)
+	steps := string(appendSteps(nil, fitting(e.steps, maxStepBytes)))
+	for i, account := range accounts {
 		if e.ids[account] == "" {
-			e.ids[account] = uuid.NewString()
+			e.ids[account] = e.trail.cfg.NewID()
 		}
-		mine := *record
-		mine.EventID, mine.RecipientAccountID = e.ids[account], account
+		record.EventID, record.RecipientAccountID = e.ids[account], account
 		if len(accounts) > 1 {
-			mine.SharedEventID = e.shared
+			record.SharedEventID = e.shared
 		}
-		text, err := json.Marshal(&mine)
-		if err != nil {
-			return nil, fmt.Errorf("encode record: %w", err)
+		if i > 0 {
+			text = append(text, '\n')
 		}
+		start := len(text)
+		text = record.appendOwn(append(text, shared...))
 		rows = append(rows, &row{
-			id: mine.EventID, account: account, at: at, name: e.name, source: e.source, data: e.data, readOnly: e.readOnly,
-			user: userName(c), accessKey: c.AccessKeyID, request: req.ID, resources: e.resources, record: text,
+			id: record.EventID, account: account, at: at, name: e.name, source: e.source, data: e.data, readOnly: e.readOnly,
+			user: userName(e.caller), accessKey: accessKey, request: req.ID, resources: record.Resources, record: text[start:len(text):len(text)], steps: steps,
 		})
 	}
-	return rows, nil
+	return rows, text
 }
 
-// batchTime is how long a record of a read waits for others before it goes to the database.
-const batchTime = 50 * time.Millisecond
-
-func (t *Trail) run() {
-	defer close(t.stopped)
-	ctx := context.Background()
-	tick := time.NewTicker(batchTime)
-	defer tick.Stop()
-	sweep := time.NewTicker(time.Hour)
-	defer sweep.Stop()
-	for {
-		select {
-		case <-tick.C:
-			t.writeRecent(ctx)
-		case done := <-t.flush:
-			t.writeRecent(ctx)
-			close(done)
-		case <-sweep.C:
-			if err := t.sweep(ctx); err != nil {
-				t.cfg.Log.ErrorContext(ctx, "cannot remove old events", slog.Any("error", err))
-			}
-		case <-t.stop:
-			t.writeRecent(ctx)
-			return
+// recipients are the accounts that get a copy, the caller's first. "" stands for nobody's: a request that was not
+// authenticated and touched nothing.
+func (e *Entry) recipients() []string {
+	own := ""
+	if e.caller != nil {
+		own = e.caller.Account
+	}
+	var all []string
+	if own != "" || len(e.accounts) == 0 {
+		all = append(all, own)
+	}
+	for _, a := range e.accounts {
+		if a != own {
+			all = append(all, a)
 		}
 	}
-}
-
-func (t *Trail) writeRecent(ctx context.Context) {
-	for {
-		var rows []*row
-		for len(rows) < 512 {
-			select {
-			case r := <-t.recent:
-				rows = append(rows, r)
-				continue
-			default:
-			}
-			break
-		}
-		if len(rows) == 0 {
-			return
-		}
-		err := t.cfg.DB.Update(ctx, func(tx *store.Tx) error {
-			for _, r := range rows {
-				if err := r.put(ctx, tx, true); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.dropped.Add(int64(len(rows)))
-			t.cfg.Log.ErrorContext(ctx, "cannot store recent events", slog.Any("error", err))
-		}
-	}
+	return all
 }

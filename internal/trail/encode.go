@@ -1,0 +1,254 @@
+package trail
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// Records are encoded by hand: a data event is one record per request for an object, and reflection over its maps cost
+// more than everything else that is done for it. Secrets are hidden and bounds are held in the same pass.
+
+// maxDepth bounds how deep a value may nest.
+const maxDepth = 32
+
+// omitted stands for a member that made its part of the record too large.
+const omitted = "(omitted: too large)"
+
+// members writes the members of an object.
+type members struct {
+	b    []byte
+	some bool
+}
+
+func (m *members) name(name string) {
+	if m.some {
+		m.b = append(m.b, ',')
+	}
+	m.some = true
+	m.b = append(appendText(m.b, name), ':')
+}
+
+func (m *members) text(name, value string) {
+	m.name(name)
+	m.b = appendText(m.b, scrub(value))
+}
+
+// known leaves out an empty text.
+func (m *members) known(name, value string) {
+	if value != "" {
+		m.text(name, value)
+	}
+}
+
+func (m *members) flag(name string, value bool) {
+	m.name(name)
+	m.b = strconv.AppendBool(m.b, value)
+}
+
+// object opens an object, which do fills.
+func (m *members) object(name string, do func(*members)) {
+	m.name(name)
+	inner := members{b: append(m.b, '{')}
+	do(&inner)
+	m.b = append(inner.b, '}')
+}
+
+// part writes a free part of a record, of at most limit bytes.
+func (m *members) part(name string, value map[string]any, limit int) {
+	m.name(name)
+	if value == nil {
+		m.b = append(m.b, "null"...)
+		return
+	}
+	start := len(m.b)
+	if m.b = appendObject(m.b, value, 0); len(m.b)-start > limit {
+		m.b = appendObject(m.b[:start], shortened(value, limit), 0)
+	}
+}
+
+// shortened replaces the largest members until the rest fits.
+func shortened(value map[string]any, limit int) map[string]any {
+	type member struct {
+		name string
+		size int
+	}
+	all, total := make([]member, 0, len(value)), 0
+	for name, v := range value {
+		one := member{name, len(appendObject(nil, map[string]any{name: v}, 0))}
+		all, total = append(all, one), total+one.size
+	}
+	slices.SortFunc(all, func(a, b member) int { return b.size - a.size })
+	short := maps.Clone(value)
+	for _, one := range all {
+		if total <= limit {
+			return short
+		}
+		short[one.name] = omitted
+		total += len(appendObject(nil, map[string]any{one.name: omitted}, 0)) - one.size
+	}
+	if total <= limit {
+		return short
+	}
+	return map[string]any{"omitted": "too large", "members": len(value)}
+}
+
+func appendObject(b []byte, m map[string]any, depth int) []byte {
+	b = append(b, '{')
+	for i, name := range slices.Sorted(maps.Keys(m)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendText(b, scrub(name)), ':')
+		if v := m[name]; v != nil && isSecret(name) {
+			b = appendText(b, hidden)
+		} else {
+			b = appendValue(b, v, depth+1)
+		}
+	}
+	return append(b, '}')
+}
+
+func appendValue(b []byte, v any, depth int) []byte {
+	if depth > maxDepth {
+		return appendText(b, "…")
+	}
+	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...)
+	case string:
+		return appendText(b, scrub(v))
+	case bool:
+		return strconv.AppendBool(b, v)
+	case int:
+		return strconv.AppendInt(b, int64(v), 10)
+	case int64:
+		return strconv.AppendInt(b, v, 10)
+	case time.Time:
+		return appendText(b, v.UTC().Format(timeFormat))
+	case map[string]any:
+		return appendObject(b, v, depth)
+	case []any:
+		return appendList(b, v, depth)
+	case []string:
+		return appendList(b, v, depth)
+	case []Step:
+		return appendSteps(b, v)
+	case float64:
+		// encoding/json has the rules for numbers, and refuses those that JSON lacks.
+		if text, err := json.Marshal(v); err == nil {
+			return append(b, text...)
+		}
+		return append(b, "null"...)
+	default:
+		return appendOther(b, v, depth)
+	}
+}
+
+// appendOther takes a value of any further type through its JSON, so that nothing in it goes around what hides secrets.
+func appendOther(b []byte, v any, depth int) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return appendText(b, "(not representable)")
+	}
+	var plain any
+	if err := json.Unmarshal(text, &plain); err != nil {
+		return appendText(b, "(not representable)")
+	}
+	return appendValue(b, plain, depth+1)
+}
+
+func appendList[T any](b []byte, list []T, depth int) []byte {
+	b = append(b, '[')
+	for i, v := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendValue(b, v, depth+1)
+	}
+	return append(b, ']')
+}
+
+func appendSteps(b []byte, steps []Step) []byte {
+	b = append(b, '[')
+	for i, s := range steps {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		m := members{b: append(b, '{')}
+		m.text("step", s.Step)
+		m.text("outcome", string(s.Outcome))
+		m.known("detail", s.Detail)
+		b = append(m.b, '}')
+	}
+	return append(b, ']')
+}
+
+const hex = "0123456789abcdef"
+
+// appendText writes a JSON string. Beyond what JSON asks for, it escapes what would change how a line looks in a
+// terminal or a viewer: all control characters, line separators, and marks that turn the direction of text.
+func appendText(b []byte, s string) []byte {
+	b = append(b, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if c >= 0x20 && c != '"' && c != '\\' && c != 0x7f {
+				i++
+				continue
+			}
+			b = append(b, s[start:i]...)
+			switch c {
+			case '"', '\\':
+				b = append(b, '\\', c)
+			case '\n':
+				b = append(b, '\\', 'n')
+			case '\r':
+				b = append(b, '\\', 'r')
+			case '\t':
+				b = append(b, '\\', 't')
+			default:
+				b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
+			}
+			i++
+			start = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 || misleading(r) {
+			b = append(b, s[start:i]...)
+			b = append(b, '\\', 'u', hex[r>>12&0xf], hex[r>>8&0xf], hex[r>>4&0xf], hex[r&0xf])
+			start = i + size
+		}
+		i += size
+	}
+	b = append(b, s[start:]...)
+	return append(b, '"')
+}
+
+// misleading characters are the second block of control characters, line and paragraph separators, marks of direction,
+// and the byte order mark.
+func misleading(r rune) bool {
+	switch {
+	case r < 0xa0, r == 0x061c, r == 0xfeff:
+		return true
+	case r >= 0x200e && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+		return true
+	}
+	return false
+}
+
+// clip cuts a text to at most n bytes at the beginning of a character.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
+}

@@ -1,0 +1,79 @@
+package trail
+
+import (
+	"slices"
+	"strings"
+)
+
+// hidden stands where a secret was, as CloudTrail writes it.
+const hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
+
+// secretNames are members that hold secrets under names that say so only to those who know the protocol.
+var secretNames = []string{"authorization", "code", "codeverifier", "cookie", "devicecode", "identitycontext", "setcookie", "usercode"}
+
+// secretParts make a name that of a secret wherever they stand in it.
+var secretParts = []string{"assertion", "passwd", "password", "privatekey", "secret"}
+
+// secretEnds make a name that of a secret at its end: sessionToken is one, tokenType is not.
+var secretEnds = []string{"apikey", "customerkey", "signature", "token"}
+
+// harmless are names that end like a secret's and hold none: places in a listing, and keys of idempotency.
+var harmless = []string{"clientrequesttoken", "clienttoken", "continuationtoken", "nextcontinuationtoken", "nexttoken"}
+
+// isSecret reports whether the values of members of a name are never written, whoever puts them into a record. Case and
+// punctuation do not count.
+func isSecret(name string) bool {
+	var buf [64]byte
+	plain := buf[:0]
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c >= 'A' && c <= 'Z':
+			plain = append(plain, c+'a'-'A')
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+			plain = append(plain, c)
+		}
+	}
+	n := string(plain)
+	if slices.Contains(secretNames, n) || slices.ContainsFunc(secretParts, func(p string) bool { return strings.Contains(n, p) }) {
+		return true
+	}
+	return slices.ContainsFunc(secretEnds, func(e string) bool { return strings.HasSuffix(n, e) }) && !slices.Contains(harmless, n)
+}
+
+// scrub hides what has the form of a JSON Web Token: a header in base64url, which begins as `{"` does, a point, and a
+// payload. People paste tokens where names belong, and libraries quote them in errors.
+func scrub(s string) string {
+	const head, least = "eyJ", 8
+	at := strings.Index(s, head)
+	if at < 0 {
+		return s
+	}
+	var b strings.Builder
+	for at >= 0 {
+		end := at + run(s[at:])
+		if end-at < least || end == len(s) || s[end] != '.' || run(s[end+1:]) == 0 {
+			b.WriteString(s[:end])
+		} else {
+			for end < len(s) && s[end] == '.' {
+				end += 1 + run(s[end+1:])
+			}
+			b.WriteString(s[:at])
+			b.WriteString(hidden)
+		}
+		s = s[end:]
+		at = strings.Index(s, head)
+	}
+	b.WriteString(s)
+	return b.String()
+}
+
+// run is how many characters of base64url a text begins with.
+func run(s string) int {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return i
+		}
+	}
+	return len(s)
+}
