@@ -75,19 +75,18 @@ const (
 // that the account reaches far enough. A store out of reach and one that does not exist get the same answer.
 func (s *Service) enter(ctx context.Context, op, storeID string, least reach, resources ...string) error {
 	account := caller.From(ctx).Account
-	owner, known := s.Directory.StoreAccount(storeID)
-	home := owner
-	if !known {
-		home = account
+	owner, _ := s.Directory.StoreAccount(storeID)
+	have := reachOf(ctx, s.Accounts, account, owner)
+	resource := arn.IdentityStore(owner, storeID)
+	if have == stranger {
+		resource = arn.IdentityStore(account, storeID) // whose it is, is not told
 	}
-	resource := arn.IdentityStore(home, storeID)
 	for _, r := range append([]string{resource}, resources...) {
 		// The account is the caller's: between members of an organization the reach decides, not a resource policy.
 		if err := s.Authorizer.Authorize(ctx, authz.Request{Action: "identitystore:" + op, Resource: r, Account: account}); err != nil {
 			return err
 		}
 	}
-	have := reachOf(ctx, s.Accounts, account, owner)
 	switch {
 	case have == stranger:
 		trail.From(ctx).Step("identity store", trail.Fail, "there is no such identity store, or account "+account+" has no part in it")

@@ -100,15 +100,15 @@ func (s *TokenService) storeFor(ctx context.Context, named *string) string {
 // out of reach is answered like one that does not exist.
 func (s *TokenService) enter(ctx context.Context, op, storeID string) error {
 	account := caller.From(ctx).Account
-	owner, known := s.Directory.StoreAccount(storeID)
-	resource := "*"
-	if known {
+	owner, _ := s.Directory.StoreAccount(storeID)
+	have, resource := reachOf(ctx, s.Accounts, account, owner), "*"
+	if have != stranger {
 		resource = arn.IdentityStore(owner, storeID)
 	}
 	if err := s.Authorizer.Authorize(ctx, authz.Request{Action: "lakegate:" + op, Resource: resource, Account: account}); err != nil {
 		return err
 	}
-	switch reachOf(ctx, s.Accounts, account, owner) {
+	switch have {
 	case writer:
 		trail.From(ctx).Resource("AWS::IdentityStore::IdentityStore", resource, owner)
 		return nil

@@ -1,0 +1,238 @@
+package scim
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/lakegate/lakegate/internal/directory"
+	"github.com/lakegate/lakegate/internal/trail"
+)
+
+func createGroup(ctx context.Context, req *request) (answer, error) {
+	t, err := normalResource(groupType, req.body)
+	if err != nil {
+		return answer{}, err
+	}
+	m := newMemberChange()
+	if err := m.set(target{}, t[members.name], true); err != nil {
+		return answer{}, err
+	}
+	g := directory.Group{StoreID: req.store}
+	updateGroup(&g, t)
+	if g, err = req.h.directory.CreateGroup(ctx, req.by, g, m.change().Add...); err != nil {
+		return answer{}, unknownMember(err)
+	}
+	trail.From(ctx).Response(map[string]any{"groupId": g.ID})
+	return req.groupAnswer(ctx, http.StatusCreated, &g)
+}
+
+// unknownMember refuses a member that is nobody. The status is not 404, which providers take to be about the group.
+func unknownMember(err error) error {
+	if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == directory.KindNotFound && e.Resource == directory.ResourceUser {
+		return bad(invalidValue, "The member %s is not a user.", e.ID)
+	}
+	return err
+}
+
+func getGroup(ctx context.Context, req *request) (answer, error) {
+	g, err := req.h.directory.ReadGroup(ctx, req.store, req.id)
+	if err != nil {
+		return answer{}, missing(err, "Group", req.id)
+	}
+	return req.groupAnswer(ctx, http.StatusOK, &g)
+}
+
+// putGroup replaces a group. The members stay as they are when the body does not say, because a client that has read a
+// group without them would empty it.
+func putGroup(ctx context.Context, req *request) (answer, error) {
+	t, err := normalResource(groupType, req.body)
+	if err != nil {
+		return answer{}, err
+	}
+	m := newMemberChange()
+	if member(req.body, members.name) != nil {
+		if err := m.set(target{}, t[members.name], true); err != nil {
+			return answer{}, err
+		}
+	}
+	g, err := req.changeGroup(ctx, func(g *directory.Group, change *directory.Members) error {
+		updateGroup(g, t)
+		*change = m.change()
+		return nil
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	return req.groupAnswer(ctx, http.StatusOK, &g)
+}
+
+// patchGroup answers without a body, as AWS does: a large group would be sent back for each member added. Who names
+// attributes gets them.
+func patchGroup(ctx context.Context, req *request) (answer, error) {
+	ops, err := parsePatch(req.body)
+	if err != nil {
+		return answer{}, err
+	}
+	noteOperations(ctx, ops)
+	g, err := req.changeGroup(ctx, func(g *directory.Group, change *directory.Members) error {
+		p := &patcher{of: groupType, tree: groupTree(g), members: newMemberChange()}
+		for _, o := range ops {
+			if err := p.apply(o); err != nil {
+				return err
+			}
+		}
+		updateGroup(g, p.tree)
+		*change = p.members.change()
+		return nil
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	if !req.URL.Query().Has("attributes") {
+		return answer{status: http.StatusNoContent}, nil
+	}
+	return req.groupAnswer(ctx, http.StatusOK, &g)
+}
+
+func (req *request) changeGroup(ctx context.Context, change func(*directory.Group, *directory.Members) error) (directory.Group, error) {
+	g, err := req.h.directory.ChangeGroup(ctx, req.by, req.store, req.id, change)
+	if err != nil {
+		return g, missing(unknownMember(err), "Group", req.id)
+	}
+	return g, nil
+}
+
+func deleteGroup(ctx context.Context, req *request) (answer, error) {
+	if err := req.h.directory.DeleteGroup(ctx, req.store, req.id); err != nil {
+		return answer{}, missing(err, "Group", req.id)
+	}
+	return answer{status: http.StatusNoContent}, nil
+}
+
+func (req *request) groupAnswer(ctx context.Context, status int, g *directory.Group) (answer, error) {
+	budget := maxShown
+	t, err := req.showGroup(ctx, g, parseProjection(groupType, req.URL.Query()), &budget)
+	return answer{status: status, body: t, location: req.location(groupType, g.ID)}, err
+}
+
+// maxShown bounds the members in one answer.
+const maxShown = 100_000
+
+// showGroup completes a group for an answer. The budget is what is left of the members that the answer may have.
+func (req *request) showGroup(ctx context.Context, g *directory.Group, p projection, budget *int) (tree, error) {
+	t := groupTree(g)
+	t["meta"].(tree)["location"] = req.location(groupType, g.ID)
+	if p.wants(members) {
+		list, err := req.membersOf(ctx, g.ID, *budget)
+		if err != nil {
+			return nil, err
+		}
+		*budget -= len(list)
+		t[members.name] = list // an empty list too: it says that there is nobody
+	}
+	return p.apply(t), nil
+}
+
+// membersOf is the members attribute of a group.
+func (req *request) membersOf(ctx context.Context, groupID string, most int) ([]any, error) {
+	out := []any{}
+	p := directory.Page{Limit: 1000}
+	for {
+		page, err := req.h.directory.MembersOfGroup(ctx, req.store, groupID, p)
+		if err != nil {
+			return nil, err
+		}
+		if len(out)+len(page) > most {
+			return nil, bad(tooMany, "The answer would have more than %d members. Ask with excludedAttributes=members.", maxShown)
+		}
+		for _, m := range page {
+			item := tree{"value": m.UserID, "$ref": req.location(userType, m.UserID), "type": "User"}
+			if u, ok := req.h.directory.User(req.store, m.UserID); ok && u.DisplayName != "" {
+				item["display"] = u.DisplayName
+			}
+			out = append(out, item)
+		}
+		if len(page) < p.Limit {
+			return out, nil
+		}
+		p.After = page[len(page)-1].UserID
+	}
+}
+
+// groupSubject is a group that filters are asked about. Its members are read only by a filter that wants more of them
+// than whether somebody is one.
+type groupSubject struct {
+	ctx  context.Context //nolint:containedctx // lives for one filter of one request
+	req  *request
+	tree tree
+	err  error
+}
+
+func (s *groupSubject) id() string {
+	id, _ := s.tree["id"].(string)
+	return id
+}
+
+func (s *groupSubject) hasMember(userID string) bool {
+	return s.req.h.directory.Member(s.req.store, userID, s.id())
+}
+
+func (s *groupSubject) get(extension *schema, name string) any {
+	if extension == nil && name == members.name {
+		list, err := s.req.membersOf(s.ctx, s.id(), maxShown)
+		if s.err = errors.Join(s.err, err); len(list) > 0 {
+			return list
+		}
+		return nil
+	}
+	return get(s.tree, extension, name)
+}
+
+func listGroups(ctx context.Context, req *request) (answer, error) {
+	q, err := req.parseList(groupType)
+	if err != nil {
+		return answer{}, err
+	}
+	d, budget := req.h.directory, maxShown
+	return list(ctx, req, q, source[directory.Group]{
+		total: func() int { return d.Groups(req.store) },
+		page: func(p directory.Page) ([]directory.Group, error) {
+			return d.ListGroups(ctx, req.store, directory.GroupFilter{}, p)
+		},
+		read:   func(id string) (directory.Group, error) { return d.ReadGroup(ctx, req.store, id) },
+		likely: func(c *compare) ([]string, bool, error) { return req.likelyGroups(ctx, c) },
+		id:     func(g *directory.Group) string { return g.ID },
+		match: func(g *directory.Group, f filter) (bool, error) {
+			s := &groupSubject{ctx: ctx, req: req, tree: groupTree(g)}
+			return f.match(s), s.err
+		},
+		show: func(g *directory.Group) (tree, error) { return req.showGroup(ctx, g, q.projection, &budget) },
+	})
+}
+
+// likelyGroups finds the few groups that a comparison can be true of, for attributes that are indexed.
+func (req *request) likelyGroups(ctx context.Context, c *compare) (ids []string, indexed bool, err error) {
+	if c.op != "eq" || c.value.isNull {
+		return nil, false, nil
+	}
+	d := req.h.directory
+	switch c.ref.attr.name {
+	case "id":
+		return []string{c.value.raw}, true, nil
+	case "externalId":
+		ids, err = d.FindByExternalID(ctx, req.store, directory.KindOfGroup, issuer(req.store), c.value.raw)
+		return ids, true, err
+	case "displayName":
+		g, err := d.FindGroup(ctx, req.store, c.value.raw)
+		if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == directory.KindNotFound {
+			return nil, true, nil
+		}
+		return []string{g.ID}, true, err
+	case members.name:
+		if c.ref.sub != nil && c.ref.sub.name == "value" {
+			return d.GroupsOf(req.store, c.value.raw), true, nil
+		}
+	}
+	return nil, false, nil
+}

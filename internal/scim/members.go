@@ -1,0 +1,119 @@
+package scim
+
+import (
+	"slices"
+
+	"github.com/lakegate/lakegate/internal/directory"
+)
+
+// maxMembers bounds the members that one request names.
+const maxMembers = 5000
+
+// memberChange gathers what a request does to the members of a group. Later operations stand over earlier ones.
+type memberChange struct {
+	// all says that the members are those in added and no others.
+	all            bool
+	added, removed map[string]bool
+	named          int
+}
+
+func newMemberChange() *memberChange {
+	return &memberChange{added: map[string]bool{}, removed: map[string]bool{}}
+}
+
+// change is the sum of it for the directory.
+func (c *memberChange) change() directory.Members {
+	keys := func(m map[string]bool) (all []string) {
+		for k := range m {
+			all = append(all, k)
+		}
+		slices.Sort(all)
+		return all
+	}
+	return directory.Members{Add: keys(c.added), Remove: keys(c.removed), Replace: c.all}
+}
+
+// ids reads a list of members: objects with a value each.
+func (c *memberChange) ids(v any) ([]string, error) {
+	n, err := normal(members, v)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, x := range listOf(n) {
+		id, ok := x.(tree)["value"].(string)
+		if !ok {
+			return nil, bad(invalidValue, "A member needs a value, which is the id of a user.")
+		}
+		ids = append(ids, id)
+	}
+	if c.named += len(ids); c.named > maxMembers {
+		return nil, bad(tooMany, "A request may name %d members.", maxMembers)
+	}
+	return ids, nil
+}
+
+func (c *memberChange) set(to target, v any, replace bool) error {
+	if to.items != nil || to.sub != nil {
+		return bad(invalidPath, "Members are added and replaced with the path members alone.")
+	}
+	ids, err := c.ids(v)
+	if err != nil {
+		return err
+	}
+	if replace {
+		c.all = true
+		clear(c.added)
+		clear(c.removed)
+	}
+	for _, id := range ids {
+		c.added[id] = true
+		delete(c.removed, id)
+	}
+	return nil
+}
+
+// remove takes both forms that providers send, members[value eq "…"] and a list as value; with neither, all members go.
+func (c *memberChange) remove(to target, v any) error {
+	if to.sub != nil {
+		return bad(mutability, "A part of a member cannot be removed.")
+	}
+	ids, err := c.ids(v)
+	if err != nil {
+		return err
+	}
+	if to.items != nil {
+		chosen, ok := chosenIDs(to.items)
+		if !ok {
+			return bad(invalidFilter, "Members can be chosen by value eq alone.")
+		}
+		ids = chosen
+	} else if v == nil {
+		c.all = true
+		clear(c.added)
+		clear(c.removed)
+		return nil
+	}
+	for _, id := range ids {
+		delete(c.added, id)
+		if !c.all {
+			c.removed[id] = true
+		}
+	}
+	return nil
+}
+
+// chosenIDs are the values that a filter compares with, if it does nothing else.
+func chosenIDs(f filter) (ids []string, ok bool) {
+	switch f := f.(type) {
+	case *compare:
+		if f.op == "eq" && !f.value.isNull && f.ref.attr.name == "value" {
+			return []string{f.value.text}, true
+		}
+	case *or:
+		a, okA := chosenIDs(f.a)
+		b, okB := chosenIDs(f.b)
+		return append(a, b...), okA && okB
+	}
+	return nil, false
+}

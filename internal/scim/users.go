@@ -1,0 +1,195 @@
+package scim
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/lakegate/lakegate/internal/directory"
+	"github.com/lakegate/lakegate/internal/trail"
+)
+
+func createUser(ctx context.Context, req *request) (answer, error) {
+	t, err := normalResource(userType, req.body)
+	if err != nil {
+		return answer{}, err
+	}
+	u := directory.User{StoreID: req.store, Enabled: true}
+	if err := updateUser(&u, t); err != nil {
+		return answer{}, err
+	}
+	if u, err = req.h.directory.CreateUser(ctx, req.by, u); err != nil {
+		return answer{}, err
+	}
+	trail.From(ctx).Response(map[string]any{"userId": u.ID})
+	return req.userAnswer(http.StatusCreated, &u)
+}
+
+func getUser(ctx context.Context, req *request) (answer, error) {
+	u, err := req.h.directory.ReadUser(ctx, req.store, req.id)
+	if err != nil {
+		return answer{}, missing(err, "User", req.id)
+	}
+	return req.userAnswer(http.StatusOK, &u)
+}
+
+// missing names the resource of the path in the answer to a request for one that is not there.
+func missing(err error, what, id string) error {
+	if f := faultOf(err); f.status == http.StatusNotFound {
+		return notFound(what, id)
+	}
+	return err
+}
+
+// putUser replaces what SCIM has of a user. Whether the user is active stays as it is when the body does not say.
+func putUser(ctx context.Context, req *request) (answer, error) {
+	t, err := normalResource(userType, req.body)
+	if err != nil {
+		return answer{}, err
+	}
+	return req.changeUser(ctx, func(u *directory.User) error { return updateUser(u, t) })
+}
+
+func patchUser(ctx context.Context, req *request) (answer, error) {
+	ops, err := parsePatch(req.body)
+	if err != nil {
+		return answer{}, err
+	}
+	noteOperations(ctx, ops)
+	return req.changeUser(ctx, func(u *directory.User) error {
+		t, err := userTree(u)
+		if err != nil {
+			return err
+		}
+		p := &patcher{of: userType, tree: t}
+		for _, o := range ops {
+			if err := p.apply(o); err != nil {
+				return err
+			}
+		}
+		return updateUser(u, t)
+	})
+}
+
+// noteOperations puts into the trail what a PATCH is about, without its values.
+func noteOperations(ctx context.Context, ops []operation) {
+	var list []any
+	for _, o := range ops[:min(len(ops), 50)] {
+		list = append(list, map[string]any{"op": o.op, "path": o.path})
+	}
+	trail.From(ctx).Add("operations", list)
+}
+
+func (req *request) changeUser(ctx context.Context, change func(*directory.User) error) (answer, error) {
+	u, err := req.h.directory.ChangeUser(ctx, req.by, req.store, req.id, change)
+	if err != nil {
+		return answer{}, missing(err, "User", req.id)
+	}
+	return req.userAnswer(http.StatusOK, &u)
+}
+
+func deleteUser(ctx context.Context, req *request) (answer, error) {
+	if err := req.h.directory.DeleteUser(ctx, req.store, req.id); err != nil {
+		return answer{}, missing(err, "User", req.id)
+	}
+	return answer{status: http.StatusNoContent}, nil
+}
+
+func (req *request) userAnswer(status int, u *directory.User) (answer, error) {
+	t, err := userTree(u)
+	if err != nil {
+		return answer{}, err
+	}
+	at := req.location(userType, u.ID)
+	return answer{status: status, body: req.showUser(t, parseProjection(userType, req.URL.Query())), location: at}, nil
+}
+
+// showUser completes a user for an answer: its location, its groups, and no more than was asked for.
+func (req *request) showUser(t tree, p projection) tree {
+	id, _ := t["id"].(string)
+	t["meta"].(tree)["location"] = req.location(userType, id)
+	if p.wants(groups) {
+		if list := req.groupsOf(id); len(list) > 0 {
+			t["groups"] = list
+		}
+	}
+	return p.apply(t)
+}
+
+// groupsOf is the groups attribute of a user.
+func (req *request) groupsOf(userID string) (list []any) {
+	for _, id := range req.h.directory.GroupsOf(req.store, userID) {
+		g := tree{"value": id, "$ref": req.location(groupType, id), "type": "direct"}
+		if name, ok := req.h.directory.GroupName(req.store, id); ok {
+			g["display"] = name
+		}
+		list = append(list, g)
+	}
+	return list
+}
+
+// userSubject is a user that filters are asked about. Its groups come from the index, if a filter wants them.
+type userSubject struct {
+	req  *request
+	tree tree
+}
+
+func (s *userSubject) get(extension *schema, name string) any {
+	if extension == nil && name == groups.name {
+		id, _ := s.tree["id"].(string)
+		if list := s.req.groupsOf(id); list != nil {
+			return list
+		}
+		return nil
+	}
+	return get(s.tree, extension, name)
+}
+
+func listUsers(ctx context.Context, req *request) (answer, error) {
+	q, err := req.parseList(userType)
+	if err != nil {
+		return answer{}, err
+	}
+	d := req.h.directory
+	return list(ctx, req, q, source[directory.User]{
+		total: func() int { return d.Users(req.store) },
+		page: func(p directory.Page) ([]directory.User, error) {
+			return d.ListUsers(ctx, req.store, directory.UserFilter{}, p)
+		},
+		read:   func(id string) (directory.User, error) { return d.ReadUser(ctx, req.store, id) },
+		likely: func(c *compare) ([]string, bool, error) { return req.likelyUsers(ctx, c) },
+		id:     func(u *directory.User) string { return u.ID },
+		match: func(u *directory.User, f filter) (bool, error) {
+			t, err := userTree(u)
+			return err == nil && f.match(&userSubject{req, t}), err
+		},
+		show: func(u *directory.User) (tree, error) {
+			t, err := userTree(u)
+			if err != nil {
+				return nil, err
+			}
+			return req.showUser(t, q.projection), nil
+		},
+	})
+}
+
+// likelyUsers finds the few users that a comparison can be true of, for attributes that are indexed.
+func (req *request) likelyUsers(ctx context.Context, c *compare) (ids []string, indexed bool, err error) {
+	if c.op != "eq" || c.value.isNull || c.ref.extension != nil {
+		return nil, false, nil
+	}
+	d := req.h.directory
+	switch c.ref.attr.name {
+	case "id":
+		return []string{c.value.raw}, true, nil
+	case "userName":
+		return d.FindUsers(req.store, directory.AttributeUserName, c.value.raw), true, nil
+	case "externalId":
+		ids, err = d.FindByExternalID(ctx, req.store, directory.KindOfUser, issuer(req.store), c.value.raw)
+		return ids, true, err
+	case "emails":
+		if c.ref.sub != nil && c.ref.sub.name == "value" {
+			return d.FindUsers(req.store, directory.AttributeEmail, c.value.raw), true, nil
+		}
+	}
+	return nil, false, nil
+}
