@@ -39,6 +39,15 @@ func (x *exchange) content() (storage.Body, error) {
 
 // document reads the whole body of a request that has a small one, checked against the signature and Content-MD5.
 func (x *exchange) document(most int64) ([]byte, error) {
+	text, err := x.documentWithout(most)
+	if err != nil {
+		return nil, err
+	}
+	return text, verify(text, x.ContentMD5, x.Checksum)
+}
+
+// documentWithout is document where checksum headers are about the object and not about the body.
+func (x *exchange) documentWithout(most int64) ([]byte, error) {
 	body, err := sigv4.NewBody(x.r, x.proof, sigv4.BodyOptions{})
 	if err != nil {
 		return nil, err
@@ -50,7 +59,7 @@ func (x *exchange) document(most int64) ([]byte, error) {
 	if int64(len(text)) > most {
 		return nil, wire.NewError("MaxMessageLengthExceeded", http.StatusBadRequest, "Your request was too large.")
 	}
-	return text, verify(text, x.ContentMD5, x.Checksum)
+	return text, nil
 }
 
 // maxDocument bounds the documents that configure a bucket or an object.

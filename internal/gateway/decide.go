@@ -158,4 +158,3 @@ func (x *exchange) missing(ctx context.Context, err error) error {
 	x.entry.Step("object", trail.Fail, "it does not exist, and the caller may not list the bucket for its key")
 	return wire.AccessDenied("Access Denied").Because(err)
 }
-

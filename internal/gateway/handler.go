@@ -90,6 +90,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e = spell(wire.Unavailable("The request cannot be recorded.").Because(recordErr))
 	}
 	x.headers(w.Header(), req.ID)
+	if hiddenBy, ok := errors.AsType[*storage.Error](err); ok && hiddenBy.DeleteMarker && e.Code != "AccessDenied" {
+		w.Header().Set("X-Amz-Delete-Marker", "true")
+		w.Header().Set("X-Amz-Version-Id", hiddenBy.VersionID)
+	}
 	if e != nil {
 		x.drop()
 		fail(w, r, req.ID, r.URL.Path, e)
@@ -220,6 +224,9 @@ func (x *exchange) write(ctx context.Context, w http.ResponseWriter, a *answer) 
 	}
 	h.Set("Content-Length", strconv.FormatInt(a.object.Length(), 10))
 	w.WriteHeader(a.status)
+	if x.r.Method == http.MethodHead {
+		return
+	}
 	n, err := io.Copy(w, a.object.Body)
 	if err == nil && n != a.object.Length() {
 		err = io.ErrUnexpectedEOF

@@ -79,8 +79,22 @@ func TestRulesAreTheModel(t *testing.T) {
 		if row.method != o.Method || row.level != at {
 			t.Errorf("%s is %s on level %d, the model has %s %s", o.Name, row.method, row.level, o.Method, o.URI)
 		}
-		if first, _, _ := strings.Cut(strings.ReplaceAll(query, "=", "&"), "&"); first != row.sub && row.sub != "uploadId" {
-			t.Errorf("%s is named by %q, the model has %s", o.Name, row.sub, o.URI)
+		selectors := o.Query
+		for pair := range strings.SplitSeq(query, "&") {
+			if name, _, _ := strings.Cut(pair, "="); name != "" {
+				selectors = append(selectors, name)
+			}
+		}
+		for _, s := range selectors {
+			if s != row.sub && s != row.also {
+				t.Errorf("%s is named by %q and %q, the model has %q as well", o.Name, row.sub, row.also, s)
+			}
+		}
+		if row.sub != "" && !slices.Contains(selectors, row.sub) {
+			t.Errorf("%s is named by %q, the model by %v", o.Name, row.sub, selectors)
+		}
+		if row.copies != slices.Contains(o.Headers, "x-amz-copy-source") {
+			t.Errorf("%s copies: %v, the model has the headers %v", o.Name, row.copies, o.Headers)
 		}
 	}
 	for name := range rows {

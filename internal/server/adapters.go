@@ -6,6 +6,7 @@ import (
 
 	"github.com/lakegate/lakegate/internal/account"
 	"github.com/lakegate/lakegate/internal/authn"
+	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/directory"
@@ -98,4 +99,12 @@ func (l *limits) LimitsOf(ctx context.Context, c *caller.Caller) ([]policy.Named
 		}
 	}
 	return l.grants.LimitsOf(ctx, c)
+}
+
+// trailAuthorizer is the authorizer as the trail asks it, which knows no requests with resource policies.
+type trailAuthorizer struct{ *authz.Authorizer }
+
+// Authorize implements trail.Authorizer.
+func (t trailAuthorizer) Authorize(ctx context.Context, action, resource string) error {
+	return t.Authorizer.Authorize(ctx, authz.Request{Action: action, Resource: resource})
 }

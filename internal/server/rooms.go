@@ -10,7 +10,13 @@ import (
 	"time"
 
 	"github.com/lakegate/lakegate/internal/account"
+	"github.com/lakegate/lakegate/internal/api/cloudtrail"
+	"github.com/lakegate/lakegate/internal/api/iam"
+	"github.com/lakegate/lakegate/internal/api/identitystore"
+	"github.com/lakegate/lakegate/internal/api/lakegate"
+	"github.com/lakegate/lakegate/internal/api/organizations"
 	"github.com/lakegate/lakegate/internal/api/s3control"
+	"github.com/lakegate/lakegate/internal/api/sso"
 	"github.com/lakegate/lakegate/internal/api/ssoadmin"
 	"github.com/lakegate/lakegate/internal/api/ssooidc"
 	"github.com/lakegate/lakegate/internal/api/sts"
@@ -20,6 +26,8 @@ import (
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/directory"
+	"github.com/lakegate/lakegate/internal/explain"
+	"github.com/lakegate/lakegate/internal/gateway"
 	"github.com/lakegate/lakegate/internal/grants"
 	"github.com/lakegate/lakegate/internal/session"
 	"github.com/lakegate/lakegate/internal/sigv4"
@@ -137,6 +145,12 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		return err
 	}
 	services := &services{
+		identitystore: &directory.Service{Directory: r.directory, Accounts: r.accounts, Authorizer: authorizer},
+		cloudtrail:    trail.NewService(r.trail, trailAuthorizer{authorizer}),
+		lakegate: &ownService{
+			TokenService: directory.TokenService{Directory: r.directory, Accounts: r.accounts, Authorizer: authorizer, WebURL: cfg.WebURL},
+			Service:      explain.Service{Trail: r.trail, Accounts: r.accounts, Authorizer: authorizer},
+		},
 		s3control: access,
 		ssoadmin:  &center.Service{Center: r.center, Accounts: r.accounts, Authorizer: authorizer},
 		ssooidc: token.New(token.Config{
@@ -155,23 +169,42 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	meter := newMeter()
 	r.apiHandler = &apiDoor{
 		mux: services.mount(), authn: authenticator, trail: r.trail, origin: origin, log: r.log, meter: meter,
-		slots: make(chan struct{}, cfg.Limits.Requests), s3: http.NotFoundHandler(),
+		slots: make(chan struct{}, cfg.Limits.Requests),
+		s3: &gateway.Gateway{
+			Storage: r.storage, Buckets: r.buckets, Authenticator: authenticator, Authorizer: authorizer, Trail: r.trail, People: people{r.directory},
+			Hosts: gateway.HostRules{Bases: cfg.BaseNames}, Region: cfg.Region, Log: r.log,
+		},
 	}
-	r.webHandler = r.webDoor(db, meter, services)
+	r.webHandler = r.webDoor(cfg, db, meter, services, origin)
 	return nil
 }
 
 // services are the implementations behind the contracts; a nil one has no operation implemented.
 type services struct {
-	s3control *grants.Service
-	ssoadmin  *center.Service
-	ssooidc   *token.Service
-	sts       *session.Service
+	identitystore *directory.Service
+	cloudtrail    *trail.Service
+	lakegate      *ownService
+	s3control     *grants.Service
+	ssoadmin      *center.Service
+	ssooidc       *token.Service
+	sts           *session.Service
+}
+
+// ownService is the operations that AWS has no name for.
+type ownService struct {
+	directory.TokenService
+	explain.Service
 }
 
 func (s *services) mount() *wire.Mux {
 	m := &wire.Mux{}
+	m.Mount(cloudtrail.Model, cloudtrail.Operations(s.cloudtrail))
+	m.Mount(iam.Model, iam.Operations(nil))
+	m.Mount(identitystore.Model, identitystore.Operations(s.identitystore))
+	m.Mount(lakegate.Model, lakegate.Operations(s.lakegate))
+	m.Mount(organizations.Model, organizations.Operations(nil))
 	m.Mount(s3control.Model, s3control.Operations(s.s3control))
+	m.Mount(sso.Model, sso.Operations(nil))
 	m.Mount(ssoadmin.Model, ssoadmin.Operations(s.ssoadmin))
 	m.Mount(ssooidc.Model, ssooidc.Operations(s.ssooidc))
 	m.Mount(sts.Model, sts.Operations(s.sts))

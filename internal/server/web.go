@@ -3,11 +3,12 @@ package server
 import (
 	"net/http"
 
+	"github.com/lakegate/lakegate/internal/scim"
 	"github.com/lakegate/lakegate/internal/store"
 )
 
 // webDoor serves what is for browsers, provisioning clients and operators.
-func (r *rooms) webDoor(db *store.DB, meter *meter, services *services) http.Handler {
+func (r *rooms) webDoor(cfg *Config, db *store.DB, meter *meter, services *services, origin *origin) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, req *http.Request) {
@@ -18,6 +19,7 @@ func (r *rooms) webDoor(db *store.DB, meter *meter, services *services) http.Han
 		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.Handle("GET /metrics", meter.handler())
+	mux.Handle(scim.Prefix, scim.New(scim.Config{Directory: r.directory, Trail: r.trail, WebURL: cfg.WebURL, Origin: origin.of, Log: r.log}))
 	mux.Handle("/{instance}/", services.ssooidc.Publisher())
 	return http.MaxBytesHandler(mux, maxBody)
 }
