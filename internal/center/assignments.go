@@ -143,23 +143,17 @@ func (s *Service) ListApplicationAssignmentsForPrincipal(ctx context.Context, in
 	return out, nil
 }
 
-// assignmentsOf are the assignments that reach a principal: its own, and those of a person's groups.
+// assignmentsOf are the assignments that reach a principal: its own, and those of a person's groups. Ids are never given
+// twice, so that they need no type beside them.
 func (c *Center) assignmentsOf(i *Instance, kind, id string) []Assignment {
-	type principal struct{ kind, id string }
-	who := []principal{{kind, id}}
+	ids := []string{id}
 	if kind == userPrincipal {
-		for _, g := range c.people.GroupsOf(i.StoreID, id) {
-			who = append(who, principal{groupPrincipal, g})
-		}
+		ids = append(ids, c.people.GroupsOf(i.StoreID, id)...)
 	}
 	var out []Assignment
 	c.assignments.Read(func(map[string]Assignment) {
-		for _, p := range who {
-			for _, a := range c.byPrincipal[p.id] {
-				if instance, _ := instanceOf(a.Application); a.Type == p.kind && instance == i.ARN {
-					out = append(out, a)
-				}
-			}
+		for _, id := range ids {
+			out = append(out, c.byPrincipal[id]...)
 		}
 	})
 	slices.SortFunc(out, func(a, b Assignment) int { return strings.Compare(a.key(), b.key()) })

@@ -59,8 +59,10 @@ type Center struct {
 	issuers      store.Mirror[*Issuer]
 	applications store.Mirror[*Application]
 	assignments  store.Mirror[Assignment]
-	// byPrincipal is kept by the mirror of assignments: the id of a user or group to what it is assigned to.
+	// byPrincipal and assigned are kept by the mirror of assignments: the id of a user or group to what it is assigned to,
+	// and an application to who is assigned to it.
 	byPrincipal map[string][]Assignment
+	assigned    map[string]map[string]bool
 }
 
 // Open reads everything into memory and follows the changes from then on.
@@ -70,7 +72,7 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 	c.issuers.Kind, c.issuers.One, c.issuers.Every = kindIssuer, readIssuer, eachIssuer
 	c.applications.Kind, c.applications.One, c.applications.Every = kindApplication, readApplication, eachApplication
 	c.assignments.Kind, c.assignments.One, c.assignments.Every = kindAssignment, readAssignment, eachAssignment
-	c.assignments.Reset = func() { c.byPrincipal = map[string][]Assignment{} }
+	c.assignments.Reset = func() { c.byPrincipal, c.assigned = map[string][]Assignment{}, map[string]map[string]bool{} }
 	c.assignments.Changed = func(_ string, before, after *Assignment) {
 		if before != nil {
 			id := before.Principal
@@ -78,8 +80,15 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 			if c.byPrincipal[id] = left; len(left) == 0 {
 				delete(c.byPrincipal, id)
 			}
+			if delete(c.assigned[before.Application], id); len(c.assigned[before.Application]) == 0 {
+				delete(c.assigned, before.Application)
+			}
 		}
 		if after != nil {
+			if c.assigned[after.Application] == nil {
+				c.assigned[after.Application] = map[string]bool{}
+			}
+			c.assigned[after.Application][after.Principal] = true
 			c.byPrincipal[after.Principal] = append(slices.Clone(c.byPrincipal[after.Principal]), *after)
 		}
 	}
@@ -173,13 +182,12 @@ func (c *Center) Assigned(application, userID string, groups []string) bool {
 	if !a.AssignmentRequired {
 		return true
 	}
-	if _, ok := c.assignments.Get(Assignment{application, userPrincipal, userID}.key()); ok {
-		return true
-	}
-	return slices.ContainsFunc(groups, func(g string) bool {
-		_, ok := c.assignments.Get(Assignment{application, groupPrincipal, g}.key())
-		return ok
+	found := false
+	c.assignments.Read(func(map[string]Assignment) {
+		who := c.assigned[application]
+		found = who[userID] || slices.ContainsFunc(groups, func(g string) bool { return who[g] })
 	})
+	return found
 }
 
 // CreateServiceApplication makes the application that stands for a service's own resource, such as an account's access

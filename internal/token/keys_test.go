@@ -133,6 +133,14 @@ func TestKeysAreKept(t *testing.T) {
 	if kid == first || len(published(t, other)) != 2 || !verifies(t, other, idToken) {
 		t.Error("the change of the algorithm did not take, or took the former key away")
 	}
+	// And back again: the key that signs stays, although a younger one was there for long.
+	h.Pass(25 * time.Hour)
+	if err := h.tokens.Tend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if kid, _ := signingKey(t, h); kid != first {
+		t.Error("the key that signs was removed")
+	}
 	if _, err := token.OpenKeyring(t.Context(), h.DB, "HS256"); err == nil {
 		t.Error("a keyring with a shared secret")
 	}

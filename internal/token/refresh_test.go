@@ -52,7 +52,9 @@ func TestRefresh(t *testing.T) {
 		if first == second {
 			t.Error("the refresh token did not change")
 		}
-		h.refused(t, refreshInput(h, first), "InvalidGrantException", "refresh token")
+		again := refreshInput(h, first)
+		again.Scope = []string{"not:configured"} // whatever else is wrong with the request
+		h.refused(t, again, "InvalidGrantException", "refresh token")
 		h.refused(t, refreshInput(h, second), "InvalidGrantException", "refresh token") // its family ended
 	})
 }
