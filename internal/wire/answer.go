@@ -29,7 +29,7 @@ func (c *Call) WriteOutput(w http.ResponseWriter, requestID string, out any) err
 		h.Set("Content-Type", c.contentType())
 		body = c.queryBody(e, v, requestID)
 	case RestXML:
-		if status != http.StatusNoContent && !c.Operation.NoOutput && planOf(v.Type()).inBody() {
+		if status != http.StatusNoContent && !c.Operation.NoOutput && planOf(v.Type()).answersInBody() {
 			h.Set("Content-Type", c.contentType())
 			name := c.Operation.Name + "Result"
 			body = append(body, xmlHead...)

@@ -72,7 +72,7 @@ func (e *encoder) jsonObject(b []byte, v reflect.Value) []byte {
 	for i := range p.fields {
 		f := &p.fields[i]
 		x := v.Field(f.index)
-		if f.location != "" || !f.isWritten(x) {
+		if f.location == "header" || !f.isWritten(x) {
 			continue
 		}
 		if !first {

@@ -69,7 +69,7 @@ func (e *encoder) xmlMembers(b []byte, v reflect.Value) []byte {
 	p := planOf(v.Type())
 	for i := range p.fields {
 		f := &p.fields[i]
-		if x := v.Field(f.index); f.location == "" && f.isWritten(x) {
+		if x := v.Field(f.index); f.location != "header" && f.isWritten(x) {
 			b = e.xml(b, f.name, x, f.shape, f.flat)
 		}
 	}

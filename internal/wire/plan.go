@@ -74,9 +74,9 @@ func planOf(t reflect.Type) *plan {
 	return actual.(*plan)
 }
 
-// inBody reports whether a type has members that come in the body.
-func (p *plan) inBody() bool {
-	return slices.ContainsFunc(p.fields, func(f field) bool { return f.location == "" })
+// answersInBody reports whether an output has members that stand in the body: all but headers do.
+func (p *plan) answersInBody() bool {
+	return slices.ContainsFunc(p.fields, func(f field) bool { return f.location != "header" })
 }
 
 // itemName is how a list's items, or a map's values, are called in XML and query.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -97,10 +98,15 @@ func (v *validator) value(x reflect.Value, shapeName string, sensitive bool, at 
 	case t.Kind() == reflect.String:
 		v.text(shape, x.String(), sensitive, at)
 	case x.CanInt():
-		if shape.Min != nil || shape.Max != nil {
-			v.size(shape, shown(fmt.Sprint(x.Int()), sensitive), "value", x.Int(), at)
+		if !shape.fits(x.Int()) {
+			v.size(shape, shown(strconv.FormatInt(x.Int(), 10), sensitive), "value", x.Int(), at)
 		}
 	}
+}
+
+// fits reports whether a length or a number is within the shape's bounds.
+func (s *Shape) fits(n int64) bool {
+	return (s.Min == nil || n >= *s.Min) && (s.Max == nil || n <= *s.Max)
 }
 
 func (v *validator) size(shape *Shape, value, what string, n int64, at *path) {
@@ -119,8 +125,8 @@ func (v *validator) text(shape *Shape, s string, sensitive bool, at *path) {
 		}
 		return
 	}
-	if shape.Min != nil || shape.Max != nil {
-		v.size(shape, shown(s, sensitive), "length", int64(utf8.RuneCountInString(s)), at)
+	if n := int64(utf8.RuneCountInString(s)); !shape.fits(n) {
+		v.size(shape, shown(s, sensitive), "length", n, at)
 	}
 	if !shape.matches(s) {
 		v.add(shown(s, sensitive), at, "Member must satisfy regular expression pattern: "+shape.Pattern)
