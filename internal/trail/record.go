@@ -165,7 +165,7 @@ func (e *Entry) record(req *caller.Request, at time.Time, failure error) *Record
 	if e.data {
 		r.EventCategory = "Data"
 	}
-	if !e.readOnly && failure == nil {
+	if failure == nil && (!e.readOnly || e.issues()) {
 		r.ResponseElements = e.response
 	}
 	if failure != nil {
@@ -182,6 +182,12 @@ func (e *Entry) record(req *caller.Request, at time.Time, failure error) *Record
 		r.RequestParameters, r.ServiceEventDetails = nil, &ServiceEventDetails{RoleName: role, AccountID: account}
 	}
 	return r
+}
+
+// issues reports whether the operation gives out credentials, the only reads whose answer is recorded: the access key id
+// in it joins the issue of a session to its use.
+func (e *Entry) issues() bool {
+	return e.source == "sts.amazonaws.com" && (strings.HasPrefix(e.name, "AssumeRole") || e.name == "GetSessionToken" || e.name == "GetFederationToken")
 }
 
 // portalSource is where calls with a person's token are recorded as events of the service.
@@ -243,7 +249,9 @@ func (e *Entry) additional(failure error) map[string]any {
 				break
 			}
 		}
-		extra[keySteps] = fitting(e.steps, maxStepBytes)
+		if len(e.steps) > 0 {
+			extra[keySteps] = fitting(e.steps, maxStepBytes)
+		}
 	}
 	return extra
 }

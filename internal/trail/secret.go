@@ -9,7 +9,7 @@ import (
 const hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 // secretNames are members that hold secrets under names that say so only to those who know the protocol.
-var secretNames = []string{"authorization", "code", "codeverifier", "cookie", "devicecode", "identitycontext", "setcookie", "usercode"}
+var secretNames = []string{"authorization", "code", "codeverifier", "cookie", "devicecode", "identitycontext", "setcookie", "tokencode", "usercode"}
 
 // secretParts make a name that of a secret wherever they stand in it.
 var secretParts = []string{"assertion", "passwd", "password", "privatekey", "secret"}

@@ -153,7 +153,7 @@ func (q *search) attribute(a cloudtrail.LookupAttribute) error {
 		if err != nil || strconv.FormatBool(b) != a.AttributeValue {
 			return cloudtrail.InvalidLookupAttributesException("The value of ReadOnly is true or false.")
 		}
-		q.where, q.value = `read_only = ?`, flag(b)
+		q.where, q.value = `read_only = ?`, number(b)
 	default:
 		return cloudtrail.InvalidLookupAttributesException("The lookup attribute is not valid.")
 	}

@@ -20,7 +20,7 @@ type row struct {
 	steps          string
 }
 
-func flag(b bool) int64 {
+func number(b bool) int64 {
 	if b {
 		return 1
 	}
@@ -38,8 +38,8 @@ func (r *row) put(ctx context.Context, tx *store.Tx) error {
 	_, err := tx.Exec(ctx, `INSERT INTO events (id, account, time, name, source, data, read_only, user_name, access_key, request_id, delivered, record, steps)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET time = excluded.time, delivered = excluded.delivered, record = excluded.record, steps = excluded.steps`,
-		r.id, column(r.account), store.Millis(r.at), column(r.name), column(r.source), flag(r.data), flag(r.readOnly), column(r.user), column(r.accessKey),
-		column(r.request), flag(r.delivered), string(r.record), r.steps)
+		r.id, column(r.account), store.Millis(r.at), column(r.name), column(r.source), number(r.data), number(r.readOnly), column(r.user), column(r.accessKey),
+		column(r.request), number(r.delivered), string(r.record), r.steps)
 	if err != nil {
 		return err
 	}
