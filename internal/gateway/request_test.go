@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -213,5 +214,16 @@ func TestSource(t *testing.T) {
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%q (-want +got):\n%s", in, d)
 		}
+	}
+}
+
+func TestChecksumHeadersAreThoseOfTheAlgorithms(t *testing.T) {
+	for i, a := range algorithms {
+		if want := http.CanonicalHeaderKey("X-Amz-Checksum-" + string(a)); checksumHeaders[i] != want {
+			t.Errorf("the header of %s is %s, not %s", a, want, checksumHeaders[i])
+		}
+	}
+	if len(checksumHeaders) != len(algorithms) {
+		t.Errorf("%d headers for %d algorithms", len(checksumHeaders), len(algorithms))
 	}
 }

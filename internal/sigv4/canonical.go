@@ -195,17 +195,21 @@ func headerValues(h http.Header, name string) []string {
 	if len(name) > len(buf) {
 		return h.Values(name)
 	}
-	key := buf[:len(name)]
+	return h[string(appendKey(buf[:0], name))]
+}
+
+// appendKey writes a lower-case name as http.Header spells it.
+func appendKey(b []byte, name string) []byte {
 	upper := true
 	for i := range len(name) {
 		c := name[i]
 		if upper && 'a' <= c && c <= 'z' {
 			c -= 'a' - 'A'
 		}
-		key[i] = c
+		b = append(b, c)
 		upper = c == '-'
 	}
-	return h[string(key)]
+	return b
 }
 
 // appendTrimmed drops spaces around a value and makes one of each run of them inside.

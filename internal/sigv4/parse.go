@@ -3,7 +3,6 @@ package sigv4
 import (
 	"fmt"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strconv"
@@ -333,8 +332,11 @@ func (s *Signature) unsignedHeaders(h http.Header) []string {
 		if len(name) < 6 || !strings.EqualFold(name[:6], "x-amz-") {
 			continue
 		}
-		if lower := strings.ToLower(name); !s.covers(lower) || textproto.CanonicalMIMEHeaderKey(lower) != name {
-			missing = append(missing, lower)
+		// Where it is looked up under another spelling than it has, the signature covers nothing.
+		var buf [64]byte
+		i := slices.IndexFunc(s.SignedHeaders, func(n string) bool { return strings.EqualFold(n, name) })
+		if i < 0 || string(appendKey(buf[:0], s.SignedHeaders[i])) != name {
+			missing = append(missing, strings.ToLower(name))
 		}
 	}
 	slices.Sort(missing)

@@ -54,7 +54,8 @@ func (s *Signature) Check(o Options) error {
 		}
 		return e
 	}
-	if day, err := time.Parse(dateLayout, c.Date); err != nil || day.Format(dateLayout) != c.Date {
+	day := s.date[:len(dateLayout)]
+	if c.Date != day && !isDate(c.Date) {
 		text := fmt.Sprintf("incorrect date format %q. This date in the credential must be in the format \"yyyyMMdd\".", bounded(c.Date))
 		return wrong(WrongDate, text, text, "Date in Credential scope must be in the format YYYYMMDD.")
 	}
@@ -72,11 +73,16 @@ func (s *Signature) Check(o Options) error {
 		e.Fields = map[string]string{"Region": o.Region}
 		return e
 	}
-	if day := s.Time.Format(dateLayout); c.Date != day {
+	if c.Date != day {
 		text := fmt.Sprintf("Invalid credential date %q. This date is not the same as X-Amz-Date: %q.", c.Date, day)
 		return wrong(WrongDate, text, text, fmt.Sprintf("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.", c.Date, day, s.date))
 	}
 	return nil
+}
+
+func isDate(s string) bool {
+	_, err := time.Parse(dateLayout, s)
+	return err == nil
 }
 
 // checkTime compares clocks. A form has no clock of its own: its policy says how long it is good.
