@@ -61,6 +61,17 @@ func splitKey(k string) (storeID, id string) {
 }
 
 func newIndex(ctx context.Context, db *store.DB) (*Index, error) {
+	x := emptyIndex()
+	// Groups before memberships, which share their ids.
+	for _, f := range []store.Follower{x.stores, x.people, x.groups, x.members, x.tokens} {
+		if err := db.Follow(ctx, f); err != nil {
+			return nil, err
+		}
+	}
+	return x, nil
+}
+
+func emptyIndex() *Index {
 	x := &Index{found: map[attributeKey][]string{}, users: map[string]int{}, groupsIn: map[string]int{}}
 	x.stores = &store.Mirror[string]{Kind: kindStore, One: storeAccount, Every: allStores}
 	x.people = &store.Mirror[Person]{
@@ -82,13 +93,7 @@ func newIndex(ctx context.Context, db *store.DB) (*Index, error) {
 	}
 	x.members = &store.Mirror[[]string]{Kind: kindMembers, One: x.groupsOfUser, Every: x.allMemberships}
 	x.tokens = &store.Mirror[tokenEntry]{Kind: kindToken, One: oneToken, Every: allTokens}
-	// Groups before memberships, which share their ids.
-	for _, f := range []store.Follower{x.stores, x.people, x.groups, x.members, x.tokens} {
-		if err := db.Follow(ctx, f); err != nil {
-			return nil, err
-		}
-	}
-	return x, nil
+	return x
 }
 
 // count keeps how many there are in each store.
