@@ -159,9 +159,10 @@ func (c *demoCommand) play(ctx context.Context, s *streams, srv *server.Server, 
 	}
 	st = &stage{provider: provider, idp: &http.Server{Handler: provider.Handler(), ReadHeaderTimeout: 10 * time.Second}}
 	go func() { _ = st.idp.Serve(idpListener) }()
+	started := st
 	defer func() {
 		if err != nil {
-			st.close()
+			started.close()
 		}
 	}()
 	st.addresses = srv.Addresses()
@@ -227,7 +228,7 @@ func (c *demoCommand) seed(ctx context.Context, s *streams, srv *server.Server, 
 		if err != nil {
 			return err
 		}
-		if _, err := st.provider.Push(ctx, devidp.Target{Endpoint: token.Endpoint, Token: token.Token}); err != nil {
+		if _, err := st.provider.Connect(ctx, devidp.Target{Endpoint: token.Endpoint, Token: token.Token}); err != nil {
 			return fmt.Errorf("provision people: %w", err)
 		}
 		if result, err = demo.Seed(ctx, cfg); err != nil {

@@ -145,6 +145,8 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		return err
 	}
 	services := &services{
+		iam:           &account.IAM{Registry: r.accounts, Authorizer: authorizer},
+		organizations: &account.Organizations{Registry: r.accounts, Authorizer: authorizer},
 		identitystore: &directory.Service{Directory: r.directory, Accounts: r.accounts, Authorizer: authorizer},
 		cloudtrail:    trail.NewService(r.trail, trailAuthorizer{authorizer}),
 		lakegate: &ownService{
@@ -181,6 +183,8 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 
 // services are the implementations behind the contracts; a nil one has no operation implemented.
 type services struct {
+	iam           *account.IAM
+	organizations *account.Organizations
 	identitystore *directory.Service
 	cloudtrail    *trail.Service
 	lakegate      *ownService
@@ -199,10 +203,10 @@ type ownService struct {
 func (s *services) mount() *wire.Mux {
 	m := &wire.Mux{}
 	m.Mount(cloudtrail.Model, cloudtrail.Operations(s.cloudtrail))
-	m.Mount(iam.Model, iam.Operations(nil))
+	m.Mount(iam.Model, iam.Operations(s.iam))
 	m.Mount(identitystore.Model, identitystore.Operations(s.identitystore))
 	m.Mount(lakegate.Model, lakegate.Operations(s.lakegate))
-	m.Mount(organizations.Model, organizations.Operations(nil))
+	m.Mount(organizations.Model, organizations.Operations(s.organizations))
 	m.Mount(s3control.Model, s3control.Operations(s.s3control))
 	m.Mount(sso.Model, sso.Operations(nil))
 	m.Mount(ssoadmin.Model, ssoadmin.Operations(s.ssoadmin))
