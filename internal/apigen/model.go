@@ -192,11 +192,16 @@ func (m *model) supported() error {
 				return fmt.Errorf("member %s.%s: no shape %s", name, member, r.Shape)
 			} else if r.Location != "" && (target.Type == "map" || target.Type == "structure") {
 				return fmt.Errorf("member %s.%s: a %s in a %s is not supported", name, member, target.Type, r.Location)
+			} else if r.Location != "" && target.Type == "list" && !isText(m.Shapes[target.Member.Shape]) {
+				return fmt.Errorf("member %s.%s: a list of %s in a %s is not supported", name, member, m.Shapes[target.Member.Shape].Type, r.Location)
 			}
 		}
 	}
 	return nil
 }
+
+// isText reports whether a shape is one text outside of a body.
+func isText(sh *shape) bool { return !slices.Contains([]string{"structure", "map", "list"}, sh.Type) }
 
 func load(dir, name string, v any) error {
 	text, err := os.ReadFile(filepath.Join(dir, name+".json")) //nolint:gosec // the models of the project
