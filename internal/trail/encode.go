@@ -18,18 +18,19 @@ const maxDepth = 32
 // omitted stands for a member that made its part of the record too large.
 const omitted = "(omitted: too large)"
 
-// members writes the members of an object.
+// members writes the members of an object, and of those that it opens.
 type members struct {
 	b    []byte
 	some bool
 }
 
+// name begins a member. The names of a record's own members need no escaping.
 func (m *members) name(name string) {
 	if m.some {
 		m.b = append(m.b, ',')
 	}
 	m.some = true
-	m.b = append(appendText(m.b, name), ':')
+	m.b = append(append(append(m.b, '"'), name...), '"', ':')
 }
 
 func (m *members) text(name, value string) {
@@ -49,13 +50,13 @@ func (m *members) flag(name string, value bool) {
 	m.b = strconv.AppendBool(m.b, value)
 }
 
-// object opens an object, which do fills.
-func (m *members) object(name string, do func(*members)) {
+// open begins a member that is an object; its members follow, up to close.
+func (m *members) open(name string) {
 	m.name(name)
-	inner := members{b: append(m.b, '{')}
-	do(&inner)
-	m.b = append(inner.b, '}')
+	m.b, m.some = append(m.b, '{'), false
 }
+
+func (m *members) close() { m.b, m.some = append(m.b, '}'), true }
 
 // part writes a free part of a record, of at most limit bytes.
 func (m *members) part(name string, value map[string]any, limit int) {
@@ -98,7 +99,13 @@ func shortened(value map[string]any, limit int) map[string]any {
 
 func appendObject(b []byte, m map[string]any, depth int) []byte {
 	b = append(b, '{')
-	for i, name := range slices.Sorted(maps.Keys(m)) {
+	var few [16]string
+	names := few[:0]
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for i, name := range names {
 		if i > 0 {
 			b = append(b, ',')
 		}

@@ -301,7 +301,7 @@ func TestLogThatCannotWrite(t *testing.T) {
 	}
 }
 
-func TestUnwritableFolderIsToldAtStart(t *testing.T) {
+func TestImpossibleFolderIsToldAtStart(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -309,6 +309,9 @@ func TestUnwritableFolderIsToldAtStart(t *testing.T) {
 	if _, _, err := OpenLog(LogConfig{Dir: filepath.Join(file, "audit"), Now: time.Now}); err == nil {
 		t.Error("a log opens in a folder that cannot be")
 	}
+}
+
+func TestReadOnlyFolderIsToldAtStart(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o500); err != nil { //nolint:gosec // a folder that one may enter and not write
 		t.Fatal(err)

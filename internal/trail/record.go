@@ -290,7 +290,9 @@ func fitting(steps []Step, limit int) []Step {
 func (r *Record) appendShared(b []byte) []byte {
 	m := members{b: append(b, '{')}
 	m.text("eventVersion", r.EventVersion)
-	m.object("userIdentity", r.UserIdentity.members)
+	m.open("userIdentity")
+	r.UserIdentity.write(&m)
+	m.close()
 	m.text("eventTime", r.EventTime)
 	m.text("eventSource", r.EventSource)
 	m.text("eventName", r.EventName)
@@ -303,10 +305,10 @@ func (r *Record) appendShared(b []byte) []byte {
 	m.part("responseElements", r.ResponseElements, maxParameters)
 	m.part("additionalEventData", r.AdditionalEventData, maxAdditional)
 	if d := r.ServiceEventDetails; d != nil {
-		m.object("serviceEventDetails", func(m *members) {
-			m.known("role_name", d.RoleName)
-			m.known("account_id", d.AccountID)
-		})
+		m.open("serviceEventDetails")
+		m.known("role_name", d.RoleName)
+		m.known("account_id", d.AccountID)
+		m.close()
 	}
 	m.text("requestID", r.RequestID)
 	return m.b
@@ -323,11 +325,11 @@ func (r *Record) appendOwn(b []byte) []byte {
 			if i > 0 {
 				m.b = append(m.b, ',')
 			}
-			inner := members{b: append(m.b, '{')}
-			inner.text("type", x.Type)
-			inner.text("ARN", x.ARN)
-			inner.known("accountId", x.Account)
-			m.b = append(inner.b, '}')
+			m.b, m.some = append(m.b, '{'), false
+			m.text("type", x.Type)
+			m.text("ARN", x.ARN)
+			m.known("accountId", x.Account)
+			m.close()
 		}
 		m.b = append(m.b, ']')
 	}
@@ -337,12 +339,14 @@ func (r *Record) appendOwn(b []byte) []byte {
 	m.known("sharedEventID", r.SharedEventID)
 	m.text("eventCategory", r.EventCategory)
 	if d := r.TLSDetails; d != nil {
-		m.object("tlsDetails", func(m *members) { m.text("clientProvidedHostHeader", d.ClientProvidedHostHeader) })
+		m.open("tlsDetails")
+		m.text("clientProvidedHostHeader", d.ClientProvidedHostHeader)
+		m.close()
 	}
 	return append(m.b, '}')
 }
 
-func (u *UserIdentity) members(m *members) {
+func (u *UserIdentity) write(m *members) {
 	m.text("type", u.Type)
 	m.known("principalId", u.PrincipalID)
 	m.known("arn", u.ARN)
@@ -350,31 +354,33 @@ func (u *UserIdentity) members(m *members) {
 	m.known("accessKeyId", u.AccessKeyID)
 	m.known("userName", u.UserName)
 	if s := u.SessionContext; s != nil {
-		m.object("sessionContext", s.members)
+		m.open("sessionContext")
+		s.write(m)
+		m.close()
 	}
 	if p := u.OnBehalfOf; p != nil {
-		m.object("onBehalfOf", func(m *members) {
-			m.text("userId", p.UserID)
-			m.text("identityStoreArn", p.IdentityStoreARN)
-		})
+		m.open("onBehalfOf")
+		m.text("userId", p.UserID)
+		m.text("identityStoreArn", p.IdentityStoreARN)
+		m.close()
 	}
 	m.known("credentialId", u.CredentialID)
 	m.known("invokedBy", u.InvokedBy)
 }
 
-func (s *SessionContext) members(m *members) {
+func (s *SessionContext) write(m *members) {
 	if i := s.SessionIssuer; i != nil {
-		m.object("sessionIssuer", func(m *members) {
-			m.text("type", i.Type)
-			m.text("principalId", i.PrincipalID)
-			m.text("arn", i.ARN)
-			m.text("accountId", i.AccountID)
-			m.text("userName", i.UserName)
-		})
+		m.open("sessionIssuer")
+		m.text("type", i.Type)
+		m.text("principalId", i.PrincipalID)
+		m.text("arn", i.ARN)
+		m.text("accountId", i.AccountID)
+		m.text("userName", i.UserName)
+		m.close()
 	}
-	m.object("attributes", func(m *members) {
-		m.text("creationDate", s.Attributes.CreationDate)
-		m.text("mfaAuthenticated", s.Attributes.MFAAuthenticated)
-	})
+	m.open("attributes")
+	m.text("creationDate", s.Attributes.CreationDate)
+	m.text("mfaAuthenticated", s.Attributes.MFAAuthenticated)
+	m.close()
 	m.known("sourceIdentity", s.SourceIdentity)
 }

@@ -1,6 +1,7 @@
 package trail
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
@@ -33,11 +34,11 @@ func isSecret(name string) bool {
 			plain = append(plain, c)
 		}
 	}
-	n := string(plain)
-	if slices.Contains(secretNames, n) || slices.ContainsFunc(secretParts, func(p string) bool { return strings.Contains(n, p) }) {
-		return true
-	}
-	return slices.ContainsFunc(secretEnds, func(e string) bool { return strings.HasSuffix(n, e) }) && !slices.Contains(harmless, n)
+	is := func(one string) bool { return string(plain) == one }
+	holds := func(part string) bool { return bytes.Contains(plain, []byte(part)) }
+	ends := func(end string) bool { return len(plain) >= len(end) && string(plain[len(plain)-len(end):]) == end }
+	return slices.ContainsFunc(secretNames, is) || slices.ContainsFunc(secretParts, holds) ||
+		slices.ContainsFunc(secretEnds, ends) && !slices.ContainsFunc(harmless, is)
 }
 
 // scrub hides what has the form of a JSON Web Token: a header in base64url, which begins as `{"` does, a point, and a

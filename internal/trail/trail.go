@@ -204,6 +204,9 @@ func (t *Trail) keep(r *row, committed, failed bool) {
 	}
 }
 
+// usualSize is what most records take, in bytes.
+const usualSize = 2 << 10
+
 // rows makes the copies of the record: one for the caller's account, one for each other account that has a part; and
 // their lines. The entry's lock is held.
 func (e *Entry) rows(ctx context.Context, failure error) (rows []*row, text []byte) {
@@ -218,7 +221,8 @@ func (e *Entry) rows(ctx context.Context, failure error) (rows []*row, text []by
 	if e.caller != nil {
 		accessKey = e.caller.AccessKeyID
 	}
-	shared := record.appendShared(nil)
+	shared := record.appendShared(make([]byte, 0, usualSize))
+	text = make([]byte, 0, len(accounts)*(len(shared)+usualSize/2))
 	steps := string(appendSteps(nil, fitting(e.steps, maxStepBytes)))
 	for i, account := range accounts {
 		if e.ids[account] == "" {

@@ -279,7 +279,9 @@ func TestCopies(t *testing.T) {
 // TestPersonIsNamed: a session carries an id; the record says who that is, unless a room knew better.
 func TestPersonIsNamed(t *testing.T) {
 	h := openHouse(t, "sqlite", Config{})
-	h.NamePeople(func(id *caller.Identity) string { return map[string]string{mateo().UserID: "mateo@example.com"}[id.UserID] })
+	h.NamePeople(func(id *caller.Identity) string {
+		return map[string]string{mateo().UserID: "mateo@example.com"}[id.UserID]
+	})
 	stranger := vended()
 	stranger.OnBehalf.UserID = "gone"
 	for _, test := range []struct {
