@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,18 +116,28 @@ func readEntity(ctx context.Context, q store.Querier, id string) (*Entity, error
 	if err != nil {
 		return nil, err
 	}
-	inline, err := store.All(ctx, q, scanPair, `SELECT name, document FROM iam_inline_policies WHERE entity = ? ORDER BY name`, id)
+	inline, err := store.All(ctx, q, scanPair, `SELECT name, document FROM iam_inline_policies WHERE entity = ?`, id)
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range inline {
 		e.Inline = append(e.Inline, newInline(p.a, p.b))
 	}
-	if e.Attached, err = store.All(ctx, q, store.Text, `SELECT policy FROM iam_attachments WHERE entity = ? ORDER BY policy`, id); err != nil {
+	if e.Attached, err = store.All(ctx, q, store.Text, `SELECT policy FROM iam_attachments WHERE entity = ?`, id); err != nil {
 		return nil, err
 	}
-	e.Groups, err = store.All(ctx, q, store.Text, `SELECT group_id FROM iam_memberships WHERE user_id = ? ORDER BY group_id`, id)
-	return e, err
+	if e.Groups, err = store.All(ctx, q, store.Text, `SELECT group_id FROM iam_memberships WHERE user_id = ?`, id); err != nil {
+		return nil, err
+	}
+	e.sort()
+	return e, nil
+}
+
+// sort brings what hangs on an entity in order here, since databases differ in the order of texts.
+func (e *Entity) sort() {
+	slices.SortFunc(e.Inline, func(a, b Inline) int { return strings.Compare(a.Name, b.Name) })
+	slices.Sort(e.Attached)
+	slices.Sort(e.Groups)
 }
 
 func eachEntity(ctx context.Context, q store.Querier, do func(string, *Entity) error) error {
@@ -143,7 +154,7 @@ func eachEntity(ctx context.Context, q store.Querier, do func(string, *Entity) e
 			e.Inline = append(e.Inline, newInline(t.name, t.text))
 		}
 		return nil
-	}, `SELECT entity, name, document FROM iam_inline_policies ORDER BY entity, name`)
+	}, `SELECT entity, name, document FROM iam_inline_policies`)
 	if err != nil {
 		return err
 	}
@@ -152,7 +163,7 @@ func eachEntity(ctx context.Context, q store.Querier, do func(string, *Entity) e
 			e.Attached = append(e.Attached, p.b)
 		}
 		return nil
-	}, `SELECT entity, policy FROM iam_attachments ORDER BY entity, policy`)
+	}, `SELECT entity, policy FROM iam_attachments`)
 	if err != nil {
 		return err
 	}
@@ -161,11 +172,12 @@ func eachEntity(ctx context.Context, q store.Querier, do func(string, *Entity) e
 			e.Groups = append(e.Groups, p.b)
 		}
 		return nil
-	}, `SELECT user_id, group_id FROM iam_memberships ORDER BY user_id, group_id`)
+	}, `SELECT user_id, group_id FROM iam_memberships`)
 	if err != nil {
 		return err
 	}
 	for _, e := range all {
+		e.sort()
 		if err := do(e.ID, e); err != nil {
 			return err
 		}
@@ -288,4 +300,21 @@ func readUse(ctx context.Context, q store.Querier, id string) (Use, error) {
 		u.At = store.Time(at)
 		return u, err
 	}, `SELECT used, used_service, used_region FROM iam_access_keys WHERE id = ?`, id)
+}
+
+func countEntities(ctx context.Context, q store.Querier, account string, kind Kind) (int64, error) {
+	return store.One(ctx, q, store.Int, `SELECT COUNT(*) FROM iam_entities WHERE account = ? AND kind = ?`, account, string(kind))
+}
+
+func countPolicies(ctx context.Context, q store.Querier, account string) (int64, error) {
+	return store.One(ctx, q, store.Int, `SELECT COUNT(*) FROM iam_policies WHERE account = ?`, account)
+}
+
+// countDependants counts the members of a group and the access keys of a user.
+func countDependants(ctx context.Context, q store.Querier, id string) (members, keys int64, err error) {
+	if members, err = store.One(ctx, q, store.Int, `SELECT COUNT(*) FROM iam_memberships WHERE group_id = ?`, id); err != nil {
+		return 0, 0, err
+	}
+	keys, err = store.One(ctx, q, store.Int, `SELECT COUNT(*) FROM iam_access_keys WHERE entity = ?`, id)
+	return members, keys, err
 }

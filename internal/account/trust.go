@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -21,12 +22,7 @@ type Trust struct {
 // trusted by it.
 func newTrust(text string, ids map[string]string) Trust {
 	t := Trust{Text: text, IDs: ids}
-	resolved, err := t.rewrite(func(name string) string {
-		if id, ok := ids[name]; ok {
-			return id
-		}
-		return name
-	})
+	resolved, err := t.rewrite(ids)
 	if err != nil {
 		return t
 	}
@@ -34,24 +30,23 @@ func newTrust(text string, ids map[string]string) Trust {
 	return t
 }
 
-// Show is the policy as people read it: as written, but with the id in place of the ARN of a principal that is gone or
-// was made again.
-func (t *Trust) Show(idOf func(arn string) (string, bool)) string {
-	gone := map[string]string{}
+// Show is the policy as people read it: as written, but with today's ARN of a user that was renamed, and with the id in
+// place of the ARN of a principal that is gone, even if another one has its name now.
+func (t *Trust) Show(arnOf func(id string) (string, bool)) string {
+	renamed := map[string]string{}
 	for name, id := range t.IDs {
-		if now, ok := idOf(name); !ok || now != id {
-			gone[name] = id
+		now, ok := arnOf(id)
+		if !ok {
+			now = id
+		}
+		if now != name {
+			renamed[name] = now
 		}
 	}
-	if len(gone) == 0 {
+	if len(renamed) == 0 {
 		return t.Text
 	}
-	text, err := t.rewrite(func(name string) string {
-		if id, ok := gone[name]; ok {
-			return id
-		}
-		return name
-	})
+	text, err := t.rewrite(renamed)
 	if err != nil {
 		return t.Text
 	}
@@ -59,10 +54,11 @@ func (t *Trust) Show(idOf func(arn string) (string, bool)) string {
 }
 
 // rewrite renames the AWS principals of every statement. Nothing else changes but white space and the order of elements.
-func (t *Trust) rewrite(name func(string) string) (string, error) {
-	if len(t.IDs) == 0 {
+func (t *Trust) rewrite(names map[string]string) (string, error) {
+	if len(names) == 0 {
 		return t.Text, nil
 	}
+	name := func(old string) string { return cmp.Or(names[old], old) }
 	var root map[string]any
 	read := json.NewDecoder(strings.NewReader(t.Text))
 	read.UseNumber() // a condition's number keeps its digits
@@ -76,13 +72,13 @@ func (t *Trust) rewrite(name func(string) string) (string, error) {
 	for _, s := range statements {
 		statement, _ := s.(map[string]any)
 		principal, _ := statement["Principal"].(map[string]any)
-		switch names := principal["AWS"].(type) {
+		switch named := principal["AWS"].(type) {
 		case string:
-			principal["AWS"] = name(names)
+			principal["AWS"] = name(named)
 		case []any:
-			for i := range names {
-				if text, ok := names[i].(string); ok {
-					names[i] = name(text)
+			for i := range named {
+				if text, ok := named[i].(string); ok {
+					named[i] = name(text)
 				}
 			}
 		}
@@ -105,26 +101,37 @@ func principals(d *policy.Document) []string {
 }
 
 // ResolvePrincipals finds the id of each user and role that a policy names by ARN. It returns the first name that cannot
-// be: a user or role that does not exist. Whole accounts may be any twelve digits, known here or not; ids stay as they
-// are, since a policy that was saved before its principal was deleted shows them.
+// be: a user or role that does not exist, by ARN or by id. Whole accounts may be any twelve digits, known here or not.
 func (r *Registry) ResolvePrincipals(d *policy.Document) (ids map[string]string, invalid string) {
 	ids = map[string]string{}
 	for _, name := range principals(d) {
 		a, err := arn.Parse(name)
-		if err != nil || a.Service != "iam" && a.Service != "sts" || a.Resource == "root" {
-			continue
-		}
-		if a.Service == "sts" {
+		switch {
+		case arn.IsAccountID(name) || err == nil && a.Service == "iam" && a.Resource == "root":
+		case err != nil: // an id, as a policy shows it whose principal is gone
+			if _, ok := r.entities.Get(name); !ok {
+				return nil, name
+			}
+		case a.Service == "sts":
 			if !r.sessionRoleExists(a) {
 				return nil, name
 			}
-			continue
+		default:
+			id, ok := r.PrincipalID(name)
+			if !ok {
+				return nil, name
+			}
+			ids[name] = id
 		}
-		id, ok := r.PrincipalID(name)
-		if !ok {
-			return nil, name
-		}
-		ids[name] = id
 	}
 	return ids, ""
+}
+
+// arnOf is the ARN that an id has today.
+func (r *Registry) arnOf(id string) (string, bool) {
+	e, ok := r.entities.Get(id)
+	if !ok {
+		return "", false
+	}
+	return e.ARN(), true
 }
