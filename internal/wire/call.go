@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"reflect"
 )
 
@@ -57,7 +58,11 @@ func (c *Call) parse(r *http.Request, b *binder, body []byte) (node, error) {
 	case Query:
 		return parseForm(c.form)
 	case RestXML, RestJSON:
-		query, err := parseQuery(r.URL.RawQuery)
+		unescape := url.PathUnescape
+		if c.Service.Protocol == RestJSON {
+			unescape = url.QueryUnescape
+		}
+		query, err := parseQuery(r.URL.RawQuery, unescape)
 		if err != nil {
 			return nil, Invalid("The query cannot be read: " + err.Error() + ".")
 		}

@@ -168,6 +168,15 @@ func TestMembersOutsideOfTheBody(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 
+	form := httptest.NewRequest("PUT", "/rj/locate/a+b?tagKeys=a+b&tagKeys=c%2Bd", nil)
+	form.Header.Set("X-Amz-Account-Id", "111111111111")
+	call, _ = testMux().Name(form, nil, "")
+	got, err = call.Decode(form, nil)
+	want = &located{ID: "a+b", Account: "111111111111", Keys: []string{"a b", "c+d"}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("restJson: %v (-want +got):\n%s", err, diff)
+	}
+
 	for name, change := range map[string]func() (query string, header map[string][]string){
 		"a parameter twice":      func() (string, map[string][]string) { return "maxResults=1&maxResults=2", nil },
 		"a parameter not UTF-8":  func() (string, map[string][]string) { return "tagKeys=%ff", nil },

@@ -70,7 +70,7 @@ func (r *route) selected(rawQuery string) bool {
 	if len(r.query) == 0 {
 		return true
 	}
-	query, err := parseQuery(rawQuery)
+	query, err := parseQuery(rawQuery, url.QueryUnescape)
 	if err != nil {
 		return false
 	}
@@ -82,8 +82,9 @@ func (r *route) selected(rawQuery string) bool {
 	return true
 }
 
-// parseQuery reads a query whose plus signs are plus signs: clients of the REST services write blanks as %20.
-func parseQuery(raw string) (map[string][]string, error) {
+// parseQuery reads a query. What a plus sign is differs: s3control's clients sign %20 for a blank and mean the sign itself, as
+// in S3; clients of unsigned restJson operations write the query as a form, with a plus sign for a blank.
+func parseQuery(raw string, unescape func(string) (string, error)) (map[string][]string, error) {
 	query := map[string][]string{}
 	fields := 0
 	for pair := range strings.SplitSeq(raw, "&") {
@@ -94,11 +95,11 @@ func parseQuery(raw string) (map[string][]string, error) {
 			return nil, errors.New("the request has too many parameters")
 		}
 		k, v, _ := strings.Cut(pair, "=")
-		name, err := url.PathUnescape(k)
+		name, err := unescape(k)
 		if err != nil {
 			return nil, errors.New("the name of a parameter is not encoded well")
 		}
-		value, err := url.PathUnescape(v)
+		value, err := unescape(v)
 		if err != nil {
 			return nil, fmt.Errorf("the value of %s is not encoded well", clip(name))
 		}
