@@ -100,7 +100,7 @@ func (m *Mux) byTarget(method, target, signingName string) *Call {
 		if s.model.Protocol != JSON {
 			continue
 		}
-		if s.model.TargetPrefix == prefix {
+		if s.model.isTarget(prefix) {
 			call = &Call{Service: s.model}
 			if method == http.MethodPost {
 				call.Operation = s.byName[name]
@@ -112,6 +112,12 @@ func (m *Mux) byTarget(method, target, signingName string) *Call {
 		}
 	}
 	return call
+}
+
+// isTarget reports whether a prefix of X-Amz-Target is the service's. Some clients leave out the name space before its last
+// part: CloudTrail_20131101 stands for com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.
+func (m *ServiceModel) isTarget(prefix string) bool {
+	return prefix != "" && (prefix == m.TargetPrefix || strings.HasSuffix(m.TargetPrefix, "."+prefix) && !strings.Contains(prefix, "."))
 }
 
 // byPath finds an operation of the REST protocols. A path of their families that is none of their operations is theirs too.
