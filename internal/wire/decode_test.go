@@ -168,11 +168,11 @@ func TestMembersOutsideOfTheBody(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 
-	form := httptest.NewRequest("PUT", "/rj/locate/a+b?tagKeys=a+b&tagKeys=c%2Bd", nil)
+	form := httptest.NewRequest("PUT", "/rj/locate/ab?tagKeys=a+b&tagKeys=c%2Bd", nil)
 	form.Header.Set("X-Amz-Account-Id", "111111111111")
 	call, _ = testMux().Name(form, nil, "")
 	got, err = call.Decode(form, nil)
-	want = &located{ID: "a+b", Account: "111111111111", Keys: []string{"a b", "c+d"}}
+	want = &located{ID: "ab", Account: "111111111111", Keys: []string{"a b", "c+d"}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("restJson: %v (-want +got):\n%s", err, diff)
 	}
