@@ -15,7 +15,7 @@ func createGroup(ctx context.Context, req *request) (answer, error) {
 		return answer{}, err
 	}
 	m := newMemberChange()
-	if err := m.set(target{}, t[members.name], true); err != nil {
+	if err := m.set(target{}, member(req.body, members.name), true); err != nil {
 		return answer{}, err
 	}
 	g := directory.Group{StoreID: req.store}
@@ -51,8 +51,8 @@ func putGroup(ctx context.Context, req *request) (answer, error) {
 		return answer{}, err
 	}
 	m := newMemberChange()
-	if member(req.body, members.name) != nil {
-		if err := m.set(target{}, t[members.name], true); err != nil {
+	if list := member(req.body, members.name); list != nil {
+		if err := m.set(target{}, list, true); err != nil {
 			return answer{}, err
 		}
 	}

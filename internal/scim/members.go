@@ -33,15 +33,16 @@ func (c *memberChange) change() directory.Members {
 	return directory.Members{Add: keys(c.added), Remove: keys(c.removed), Replace: c.all}
 }
 
-// ids reads a list of members: objects with a value each.
-func (c *memberChange) ids(v any) ([]string, error) {
-	n, err := normal(members, v)
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
-	for _, x := range listOf(n) {
-		id, ok := x.(tree)["value"].(string)
+// ids reads a list of members: objects with a value each. An item without one is refused, not left out: a list that
+// replaces all members must not empty a group by mistake.
+func (c *memberChange) ids(v any) (ids []string, err error) {
+	for _, x := range listOf(v) {
+		n, err := normalComplex(members, x, true)
+		if err != nil {
+			return nil, err
+		}
+		item, _ := n.(tree)
+		id, ok := item["value"].(string)
 		if !ok {
 			return nil, bad(invalidValue, "A member needs a value, which is the id of a user.")
 		}

@@ -68,7 +68,7 @@ func normal(a *attribute, v any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if m, ok := n.(tree); ok && a != members && isHollow(m) {
+		if m, ok := n.(tree); ok && isHollow(m) {
 			continue
 		}
 		if n != nil {
