@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// matches holds a text against the shape's pattern. The models write patterns without anchors and mean the whole text.
-func (s *Shape) matches(text string) bool {
+// Matches holds a text against the shape's pattern. The models write patterns without anchors and mean the whole text. A
+// pattern that cannot be read is a mistake in the contract and panics.
+func (s *Shape) Matches(text string) bool {
 	if s.Pattern == "" {
 		return true
 	}

@@ -128,7 +128,7 @@ func (v *validator) text(shape *Shape, s string, sensitive bool, at *path) {
 	if n := int64(utf8.RuneCountInString(s)); !shape.fits(n) {
 		v.size(shape, shown(s, sensitive), "length", n, at)
 	}
-	if !shape.matches(s) {
+	if !shape.Matches(s) {
 		v.add(shown(s, sensitive), at, "Member must satisfy regular expression pattern: "+shape.Pattern)
 	}
 }

@@ -118,7 +118,7 @@ func TestPatternsThatRE2CannotRead(t *testing.T) {
 		{`[a-c]|x`, "a", true}, {`[a-c]|x`, "ax", false}, {`^\d{12}$`, "123456789012\n", false}, {`[\u0041-\u0043]+`, "ABC", true}, {`[\u0041-\u0043]+`, "u0041", false},
 	} {
 		shape := &Shape{Pattern: test.pattern}
-		if got := shape.matches(test.text); got != test.want {
+		if got := shape.Matches(test.text); got != test.want {
 			t.Errorf("%q against %s: %t", test.text, test.pattern, got)
 		}
 	}
