@@ -13,7 +13,7 @@
 // Where a record is, and what is lost when:
 //
 //   - A change commits together with its record (an outbox row in the same transaction). Whatever happens after, the
-//     record is in the log a minute later, or at the latest after the next start. A crash between the two may put a
+//     record is in the log within three minutes, or at the latest after the next start. A crash between the two may put a
 //     record into the log twice; both lines have the same eventID.
 //   - Every record is in the log, a file of JSON lines a day, before Finish returns: the write has reached the operating
 //     system, so that the end of the process loses none. The file is forced to the disk once a second; a loss of power

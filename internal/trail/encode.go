@@ -2,6 +2,7 @@ package trail
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -71,15 +72,16 @@ func (m *members) part(name string, value map[string]any, limit int) {
 	}
 }
 
-// shortened replaces the largest members until the rest fits.
+// shortened takes from the largest members until the rest fits: a list loses its end, and anything else is replaced.
 func shortened(value map[string]any, limit int) map[string]any {
 	type member struct {
 		name string
 		size int
 	}
+	sizeOf := func(name string, v any) int { return len(appendObject(nil, map[string]any{name: v}, 0)) }
 	all, total := make([]member, 0, len(value)), 0
 	for name, v := range value {
-		one := member{name, len(appendObject(nil, map[string]any{name: v}, 0))}
+		one := member{name, sizeOf(name, v)}
 		all, total = append(all, one), total+one.size
 	}
 	slices.SortFunc(all, func(a, b member) int { return b.size - a.size })
@@ -88,13 +90,30 @@ func shortened(value map[string]any, limit int) map[string]any {
 		if total <= limit {
 			return short
 		}
-		short[one.name] = omitted
-		total += len(appendObject(nil, map[string]any{one.name: omitted}, 0)) - one.size
+		total -= one.size
+		short[one.name] = beginning(value[one.name], limit-total-len(one.name))
+		total += sizeOf(one.name, short[one.name])
 	}
 	if total <= limit {
 		return short
 	}
 	return map[string]any{"omitted": "too large", "members": len(value)}
+}
+
+// beginning is as much of a list as fits, with a note of how much there was; of other values it is only that note.
+func beginning(v any, room int) any {
+	text := appendValue(nil, v, 0)
+	var list []any
+	if json.Unmarshal(text, &list) != nil {
+		return omitted
+	}
+	room -= 2*len(omitted) + 16
+	for i, item := range list {
+		if room -= len(appendValue(nil, item, 0)) + 1; room < 0 {
+			return append(list[:i:i], fmt.Sprintf("(%d more omitted: too large)", len(list)-i))
+		}
+	}
+	return list
 }
 
 func appendObject(b []byte, m map[string]any, depth int) []byte {

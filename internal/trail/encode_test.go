@@ -2,6 +2,7 @@ package trail
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +118,9 @@ func TestPartsAreBounded(t *testing.T) {
 	}{
 		{"one great member", map[string]any{"policy": strings.Repeat("x", maxParameters), "name": "kept"}, map[string]any{"policy": omitted, "name": "kept"}},
 		{"two great members", map[string]any{"a": strings.Repeat("\x00", maxParameters/6), "b": strings.Repeat("y", maxParameters), "c": int64(1)}, map[string]any{"a": omitted, "b": omitted, "c": 1.0}},
+		{"a great list", map[string]any{"list": []string{"a", strings.Repeat("x", maxParameters/2), "b", strings.Repeat("y", maxParameters/2), "c"}, "name": "kept"},
+			map[string]any{"list": []any{"a", strings.Repeat("x", maxParameters/2), "b", "(2 more omitted: too large)"}, "name": "kept"}},
+		{"a list of great values", map[string]any{"list": []map[string]any{{"k": strings.Repeat("x", maxParameters)}, {"k": "b"}}}, map[string]any{"list": []any{"(2 more omitted: too large)"}}},
 		{"at the bound", map[string]any{"a": strings.Repeat("x", maxParameters-len(`{"a":""}`))}, map[string]any{"a": strings.Repeat("x", maxParameters-len(`{"a":""}`))}},
 	}
 	many := map[string]any{}
@@ -134,6 +138,9 @@ func TestPartsAreBounded(t *testing.T) {
 			var got map[string]any
 			if err := json.Unmarshal(m.b[len(`"p":`):], &got); err != nil {
 				t.Fatal(err)
+			}
+			if size := len(m.b) - len(`"p":`); size > maxParameters {
+				t.Errorf("%d bytes", size)
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
@@ -170,6 +177,35 @@ func TestHostileRequestKeepsWhoAndWhy(t *testing.T) {
 		if got := r.AdditionalEventData[key]; got != want {
 			t.Errorf("%s is %v, want %s", key, got, want)
 		}
+	}
+}
+
+// TestEachObjectOfABatchIsRecorded: whoever deletes the greatest batch of the longest keys leaves all of them in the log.
+func TestEachObjectOfABatchIsRecorded(t *testing.T) {
+	for _, test := range []struct {
+		name, fill string
+		all        bool
+	}{{"ordinary", "a", true}, {"control characters", "\x01", false}} {
+		t.Run(test.name, func(t *testing.T) {
+			h := openHouse(t, "sqlite", Config{})
+			ctx, e := h.request(vended(), Operation{Source: "s3.amazonaws.com", Name: "DeleteObjects", Data: true})
+			var objects []map[string]any
+			for i := range 1000 {
+				key := fmt.Sprintf("%04d", i)
+				objects = append(objects, map[string]any{"key": key + strings.Repeat(test.fill, 1024-len(key)), "errorCode": "AccessDenied"})
+			}
+			e.Add(KeyObjects, objects)
+			e.Add(KeyPersonName, "mateo@example.com")
+			h.finish(t, ctx, e, nil)
+			r := h.records(t)[0]
+			list, _ := r.AdditionalEventData[KeyObjects].([]any)
+			if (len(list) == 1000) != test.all || len(list) < 150 || r.AdditionalEventData[KeyPersonName] != "mateo@example.com" {
+				t.Errorf("recorded %d objects and the person %v", len(list), r.AdditionalEventData[KeyPersonName])
+			}
+			if note, _ := list[len(list)-1].(string); !test.all && note != fmt.Sprintf("(%d more omitted: too large)", 1000-len(list)+1) {
+				t.Errorf("the list ends with %q", note)
+			}
+		})
 	}
 }
 

@@ -96,6 +96,7 @@ type TLSDetails struct {
 const (
 	maxParameters = 100 << 10
 	maxAdditional = 28 << 10
+	maxObjects    = 1280 << 10
 	maxAgent      = 1 << 10
 	maxHost       = 255
 )
@@ -303,7 +304,7 @@ func (r *Record) appendShared(b []byte) []byte {
 	m.known("errorMessage", r.ErrorMessage)
 	m.part("requestParameters", r.RequestParameters, maxParameters)
 	m.part("responseElements", r.ResponseElements, maxParameters)
-	m.part("additionalEventData", r.AdditionalEventData, maxAdditional)
+	m.part("additionalEventData", r.AdditionalEventData, r.roomForMore())
 	if d := r.ServiceEventDetails; d != nil {
 		m.open("serviceEventDetails")
 		m.known("role_name", d.RoleName)
@@ -312,6 +313,15 @@ func (r *Record) appendShared(b []byte) []byte {
 	}
 	m.text("requestID", r.RequestID)
 	return m.b
+}
+
+// roomForMore is how large additionalEventData may be. The keys of a batch deletion come on top of what CloudTrail, which
+// does not record them, allows: a thousand of the longest fit.
+func (r *Record) roomForMore() int {
+	if _, ok := r.AdditionalEventData[KeyObjects]; ok {
+		return maxAdditional + maxObjects
+	}
+	return maxAdditional
 }
 
 func (r *Record) appendOwn(b []byte) []byte {
