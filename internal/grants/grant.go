@@ -50,7 +50,7 @@ func (s *Service) CreateAccessGrant(ctx context.Context, in *s3control.CreateAcc
 	}
 	g := &Grant{
 		Account: in.AccountId, ID: uuid.NewString(), LocationID: l.ID, SubPrefix: sub, Text: l.Scope.Join(sub),
-		Object: in.S3PrefixType != nil, Permission: Permission(in.Permission), Created: s.Now(), Tags: tags,
+		Object: in.S3PrefixType != nil, Permission: Permission(in.Permission), Created: s.stamp(), Tags: tags,
 	}
 	if err := s.setScope(g, l); err != nil {
 		return nil, err
@@ -148,10 +148,11 @@ func (s *Service) setGrantee(ctx context.Context, g *Grant, i *Instance, in *s3c
 		action, resource = "identitystore:DescribeGroup", "arn:aws:identitystore:::group/"
 		_, exists = s.Directory.GroupName(storeID, g.Grantee.ID)
 	}
-	for action, resource := range map[string]string{action: resource + g.Grantee.ID, "sso:DescribeInstance": i.IdentityCenter} {
-		if err := s.also(ctx, action, resource, nil); err != nil {
-			return err
-		}
+	if err := s.also(ctx, "sso:DescribeInstance", i.IdentityCenter, nil); err != nil {
+		return err
+	}
+	if err := s.also(ctx, action, resource+g.Grantee.ID, nil); err != nil {
+		return err
 	}
 	if !exists {
 		return invalidGrant("The grantee does not exist in the identity store")

@@ -27,7 +27,7 @@ func (s *Service) CreateAccessGrantsInstance(ctx context.Context, in *s3control.
 	if _, ok := s.Registry.instances.Get(in.AccountId); ok {
 		return nil, instanceExists()
 	}
-	i := &Instance{Account: in.AccountId, Tags: tags, Created: s.Now()}
+	i := &Instance{Account: in.AccountId, Tags: tags, Created: s.stamp()}
 	if in.IdentityCenterArn != nil {
 		if err := s.also(ctx, "sso:DescribeInstance", *in.IdentityCenterArn, nil); err != nil {
 			return nil, err
@@ -135,7 +135,7 @@ func (s *Service) DeleteAccessGrantsInstance(ctx context.Context, in *s3control.
 
 // ListAccessGrantsInstances lists the account's instance.
 func (s *Service) ListAccessGrantsInstances(ctx context.Context, in *s3control.ListAccessGrantsInstancesInput) (*s3control.ListAccessGrantsInstancesOutput, error) {
-	if err := s.ownPart(ctx, "ListAccessGrantsInstances", in.AccountId, s.instanceARN(in.AccountId), nil); err != nil {
+	if err := s.ownPart(ctx, "ListAccessGrantsInstances", in.AccountId, "*", nil); err != nil {
 		return nil, err
 	}
 	out := &s3control.ListAccessGrantsInstancesOutput{AccessGrantsInstancesList: []s3control.ListAccessGrantsInstanceEntry{}}

@@ -43,7 +43,7 @@ func (s *Service) LimitsOf(ctx context.Context, c *caller.Caller) ([]policy.Name
 	if !g.Permission.Satisfies(asked) {
 		return nil, errors.New("the access grant " + v.GrantID + " no longer gives " + v.Permission)
 	}
-	covered, err := scope.ParseGrant(v.Target, v.Object)
+	covered, err := scope.Read(v.Target, v.Object)
 	if err != nil {
 		return nil, fmt.Errorf("the scope of the credentials cannot be read: %w", err)
 	}

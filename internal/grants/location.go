@@ -37,7 +37,7 @@ func (s *Service) CreateAccessGrantsLocation(ctx context.Context, in *s3control.
 	if err != nil {
 		return nil, err
 	}
-	l := &Location{Account: in.AccountId, ID: uuid.NewString(), Role: in.IAMRoleArn, Tags: tags, Created: s.Now()}
+	l := &Location{Account: in.AccountId, ID: uuid.NewString(), Role: in.IAMRoleArn, Tags: tags, Created: s.stamp()}
 	if l.Scope, err = s.locationScope(in.AccountId, in.LocationScope); err != nil {
 		return nil, err
 	}

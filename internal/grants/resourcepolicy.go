@@ -27,7 +27,7 @@ func (s *Service) PutAccessGrantsInstanceResourcePolicy(ctx context.Context, in 
 	if err != nil {
 		return nil, err
 	}
-	p.Created = s.Now()
+	p.Created = s.stamp()
 	if in.Organization != nil {
 		p.Organization = *in.Organization
 	}

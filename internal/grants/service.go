@@ -182,6 +182,9 @@ func after(token *string) (string, error) {
 	return string(raw), nil
 }
 
+// stamp is the time as the database keeps it.
+func (s *Service) stamp() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
 func optional(s string) *string {
 	if s == "" {
 		return nil

@@ -19,7 +19,8 @@ func encodeTags(tags map[string]string) (string, error) {
 	return string(text), nil
 }
 
-func decodeTags(text string) (tags map[string]string, err error) {
+func decodeTags(text string) (map[string]string, error) {
+	tags := map[string]string{}
 	if err := json.Unmarshal([]byte(text), &tags); err != nil {
 		return nil, fmt.Errorf("read tags: %w", err)
 	}

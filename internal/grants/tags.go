@@ -2,6 +2,7 @@ package grants
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -42,8 +43,8 @@ func newTags(list []s3control.Tag) (map[string]string, error) {
 // tagged is a resource that has tags: an instance, a location or a grant.
 type tagged struct {
 	tags map[string]string
-	// put writes the resource with other tags.
-	put func(ctx context.Context, tx *store.Tx, tags map[string]string) error
+	// change lets do work on the tags as they are in the transaction, and writes the result.
+	change func(ctx context.Context, tx *store.Tx, do func(tags map[string]string) error) error
 }
 
 // find resolves the ARN of the tag operations. It belongs to this account and Region, or the request is not valid.
@@ -59,34 +60,36 @@ func (s *Service) findTagged(account, resource string) (*tagged, error) {
 		if !ok || rest != "" {
 			return nil, gone
 		}
-		return &tagged{i.Tags, func(ctx context.Context, tx *store.Tx, tags map[string]string) error {
+		return &tagged{i.Tags, func(ctx context.Context, tx *store.Tx, do func(map[string]string) error) error {
 			i, err := readInstance(ctx, tx, account)
 			if err != nil {
 				return notFound(err, gone)
 			}
-			i.Tags = tags
-			return putInstance(ctx, tx, i)
+			return errors.Join(do(i.Tags), putInstance(ctx, tx, i))
 		}}, nil
 	case "location":
 		l, ok := s.Registry.location(account, id)
 		if !ok {
 			return nil, gone
 		}
-		return &tagged{l.Tags, func(ctx context.Context, tx *store.Tx, tags map[string]string) error {
+		return &tagged{l.Tags, func(ctx context.Context, tx *store.Tx, do func(map[string]string) error) error {
 			l, err := readLocation(ctx, tx, key(account, id))
 			if err != nil {
 				return notFound(err, gone)
 			}
-			l.Tags = tags
-			return putLocation(ctx, tx, l)
+			return errors.Join(do(l.Tags), putLocation(ctx, tx, l))
 		}}, nil
 	case "grant":
 		g, ok := s.Registry.grant(account, id)
 		if !ok {
 			return nil, gone
 		}
-		return &tagged{g.Tags, func(ctx context.Context, tx *store.Tx, tags map[string]string) error {
-			return notFound(retagGrant(ctx, tx, g, tags), gone)
+		return &tagged{g.Tags, func(ctx context.Context, tx *store.Tx, do func(map[string]string) error) error {
+			g, err := readGrant(ctx, tx, key(account, id))
+			if err != nil {
+				return notFound(err, gone)
+			}
+			return errors.Join(do(g.Tags), retagGrant(ctx, tx, g, g.Tags))
 		}}, nil
 	}
 	return nil, gone
@@ -114,15 +117,15 @@ func (s *Service) TagResource(ctx context.Context, in *s3control.TagResourceInpu
 	if err != nil {
 		return nil, err
 	}
-	tags := maps.Clone(t.tags)
-	if tags == nil {
-		tags = map[string]string{}
-	}
-	maps.Copy(tags, add)
-	if len(tags) > maxTags {
-		return nil, wire.NewError("TooManyTags", http.StatusBadRequest, "The number of tags exceeds the limit of 50 tags.")
-	}
-	err = s.Registry.db.Update(ctx, func(tx *store.Tx) error { return t.put(ctx, tx, tags) })
+	err = s.Registry.db.Update(ctx, func(tx *store.Tx) error {
+		return t.change(ctx, tx, func(tags map[string]string) error {
+			maps.Copy(tags, add)
+			if len(tags) > maxTags {
+				return wire.NewError("TooManyTags", http.StatusBadRequest, "The number of tags exceeds the limit of 50 tags.")
+			}
+			return nil
+		})
+	})
 	return &s3control.TagResourceOutput{}, err
 }
 
@@ -134,14 +137,17 @@ func (s *Service) UntagResource(ctx context.Context, in *s3control.UntagResource
 	if err != nil {
 		return nil, err
 	}
-	tags := maps.Clone(t.tags)
 	for _, k := range in.TagKeys {
 		if strings.HasPrefix(strings.ToLower(k), reservedTags) {
 			return nil, wire.NewError("InvalidTag", http.StatusBadRequest, "The tag "+k+" is reserved and cannot be removed.")
 		}
-		delete(tags, k)
 	}
-	err = s.Registry.db.Update(ctx, func(tx *store.Tx) error { return t.put(ctx, tx, tags) })
+	err = s.Registry.db.Update(ctx, func(tx *store.Tx) error {
+		return t.change(ctx, tx, func(tags map[string]string) error {
+			maps.DeleteFunc(tags, func(k, _ string) bool { return slices.Contains(in.TagKeys, k) })
+			return nil
+		})
+	})
 	return &s3control.UntagResourceOutput{}, err
 }
 

@@ -17,6 +17,7 @@ package scope
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -75,6 +76,8 @@ func ParseLocation(text string) (Location, error) {
 		return Location{}, malformed("variables have no meaning in it")
 	}
 	s, err := parse(text, false)
+	// A location is where grants hang, so it is a prefix with or without a star.
+	s.One = false
 	return Location{Text: text, Scope: s}, err
 }
 
@@ -130,8 +133,14 @@ func CheckBucket(name string) error {
 			return malformed("%q is not the name of a bucket", name)
 		}
 	}
+	edges := "-."
+	if strings.ContainsAny(name[:1]+name[len(name)-1:], edges) || strings.Contains(name, "..") || address.MatchString(name) {
+		return malformed("%q is not the name of a bucket", name)
+	}
 	return nil
 }
+
+var address = regexp.MustCompile(`^\d+\.\d+\.\d+\.\d+$`)
 
 // String writes the scope in its shortest form.
 func (s Scope) String() string {
@@ -139,6 +148,15 @@ func (s Scope) String() string {
 		return scheme + s.Bucket + "/" + s.Prefix
 	}
 	return scheme + s.Bucket + "/" + s.Prefix + "*"
+}
+
+// Read is the inverse of String, for scopes that were checked before they were written. The bound on the length is that of
+// what people write, and String may add a star to it.
+func Read(text string, one bool) (Scope, error) {
+	if !strings.HasPrefix(text, scheme) {
+		return Scope{}, malformed("it must begin with %s", scheme)
+	}
+	return parse(text, one)
 }
 
 // CoversKey reports whether a key is in the scope.
@@ -193,6 +211,9 @@ func ParseTarget(text string, object bool) (Target, error) {
 	bucket, key, _ := strings.Cut(plain[len(scheme):], "/")
 	if err := CheckBucket(bucket); err != nil {
 		return Target{}, err
+	}
+	if object && key == "" {
+		return Target{}, malformed("it must name an object")
 	}
 	t := Target{Text: text, Bucket: bucket, Key: key}
 	if !object && strings.HasSuffix(key, "*") {
