@@ -16,11 +16,6 @@ import (
 	"github.com/lakegate/lakegate/internal/store/storetest"
 )
 
-const (
-	management = "222222222222"
-	member     = "111111111111"
-)
-
 func TestBootstrap(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
