@@ -1,6 +1,9 @@
 // Package directory keeps the people of an identity store: users, groups, and who belongs to what. It is the service
 // identitystore, and what SCIM and LDAP write to.
 //
+// Two services stand on it: Service is identitystore, for the account that owns a store and, reading only, for the other
+// members of its organization; TokenService gives out the bearer tokens of provisioning clients.
+//
 // All faces call the same operations on Directory, which validate, change and record in one place. What they promise:
 //
 //   - User names and primary email addresses are unique without regard to case, group names too. External ids are unique

@@ -36,7 +36,11 @@ func (c *memberChange) change() directory.Members {
 // ids reads a list of members: objects with a value each. An item without one is refused, not left out: a list that
 // replaces all members must not empty a group by mistake.
 func (c *memberChange) ids(v any) (ids []string, err error) {
-	for _, x := range listOf(v) {
+	list := listOf(v)
+	if c.named += len(list); c.named > maxMembers {
+		return nil, bad(tooMany, "A request may name %d members.", maxMembers)
+	}
+	for _, x := range list {
 		n, err := normalComplex(members, x, true)
 		if err != nil {
 			return nil, err
@@ -47,9 +51,6 @@ func (c *memberChange) ids(v any) (ids []string, err error) {
 			return nil, bad(invalidValue, "A member needs a value, which is the id of a user.")
 		}
 		ids = append(ids, id)
-	}
-	if c.named += len(ids); c.named > maxMembers {
-		return nil, bad(tooMany, "A request may name %d members.", maxMembers)
 	}
 	return ids, nil
 }

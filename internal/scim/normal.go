@@ -28,8 +28,8 @@ func normalResource(t *resourceType, body tree) (tree, error) {
 		if a == nil {
 			a = find(t.core.attributes, name)
 		}
-		if a == nil || a.readOnly {
-			continue
+		if a == nil || a.readOnly || a == members {
+			continue // members are read apart (members.go)
 		}
 		n, err := normal(a, v)
 		if err != nil {
@@ -53,6 +53,10 @@ func put(m tree, name string, v any) error {
 	return nil
 }
 
+// maxItems bounds the items of an attribute while a request is worked in; the directory keeps fewer. Items are compared
+// with each other, so that many of them would take long.
+const maxItems = 100
+
 // normal brings the value of an attribute into the normal form; nil is for nothing.
 func normal(a *attribute, v any) (any, error) {
 	if !a.multi {
@@ -61,6 +65,9 @@ func normal(a *attribute, v any) (any, error) {
 	list, ok := v.([]any)
 	if !ok && v != nil {
 		list = []any{v}
+	}
+	if len(list) > maxItems {
+		return nil, bad(invalidValue, "The attribute %s may have %d items.", a.name, maxItems)
 	}
 	var out []any
 	for _, x := range list {

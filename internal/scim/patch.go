@@ -244,6 +244,9 @@ func setItems(holder tree, to target, v any, replace bool) error {
 		if !replace {
 			given = addItems(old, given)
 		}
+		if len(given) > maxItems {
+			return bad(invalidValue, "The attribute %s may have %d items.", to.attr.name, maxItems)
+		}
 		setOrDelete(holder, to.attr.name, given)
 		return nil
 	}
@@ -251,6 +254,9 @@ func setItems(holder tree, to target, v any, replace bool) error {
 	if len(chosen) == 0 {
 		if replace && to.items != nil {
 			return bad(noTarget, "No item of %s matches the path.", to.attr.name)
+		}
+		if len(old) >= maxItems {
+			return bad(invalidValue, "The attribute %s may have %d items.", to.attr.name, maxItems)
 		}
 		fresh := tree{}
 		sketch(fresh, to.items)

@@ -126,6 +126,11 @@ func TestPatchRefuses(t *testing.T) {
 		{invalidSyntax, `{"op":7,"path":"title","value":"x"}`},
 		{invalidSyntax, `7`},
 		{invalidSyntax, ``},
+		{invalidValue, `{"op":"add","path":"emails","value":[` + strings.Repeat(`{"value":"x"},`, maxItems) + `{"value":"x"}]}`},
+		{invalidValue, many(func(i int) string { return fmt.Sprintf(`{"op":"add","path":"emails","value":{"value":"%d"}}`, i) })},
+		{invalidValue, many(func(i int) string {
+			return fmt.Sprintf(`{"op":"add","path":"emails[type eq \"%d\"].value","value":"x"}`, i)
+		})},
 	} {
 		_, _, err := patched(userType, mateo(), parsed(t, `{"Operations":[`+c.operations+`]}`))
 		if f, ok := errors.AsType[*fault](err); !ok || f.status != 400 || f.scimType != c.scimType {
@@ -156,6 +161,15 @@ func TestPatchRefuses(t *testing.T) {
 			t.Errorf("%.60s: %v, want %s", c.operation, err, c.scimType)
 		}
 	}
+}
+
+// many is more operations than an attribute may have items.
+func many(operation func(i int) string) string {
+	var all []string
+	for i := range maxItems + 1 {
+		all = append(all, operation(i))
+	}
+	return strings.Join(all, ",")
 }
 
 // plainUser is a user as somebody would keep it who had no trees: the reference that PATCH is held against.
