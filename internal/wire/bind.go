@@ -19,8 +19,9 @@ type binder struct {
 	uri    map[string]string
 	query  map[string][]string
 	header http.Header
-	// missing are required scalars that the request does not have, which their zero value cannot tell.
-	missing []string
+	// missing are the places of required scalars that the request does not have, which their zero value cannot tell. It is a
+	// set: a body may lack as many as it has parts, and each is looked up.
+	missing map[string]bool
 }
 
 func (b *binder) structure(n node, v reflect.Value, at *path) error {
@@ -57,7 +58,10 @@ func (b *binder) member(n node, f *field, dst reflect.Value, at *path) error {
 // lack notes a required scalar that was not given.
 func (b *binder) lack(f *field, dst reflect.Value, at *path) {
 	if f.required && isScalar(dst.Type()) {
-		b.missing = append(b.missing, at.String())
+		if b.missing == nil {
+			b.missing = map[string]bool{}
+		}
+		b.missing[at.String()] = true
 	}
 }
 

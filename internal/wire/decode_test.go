@@ -143,6 +143,19 @@ func TestNestedCommentsAreReadInOneGo(t *testing.T) {
 	}
 }
 
+// TestManyMissingMembersAreFoundInOneGo would take many seconds if each were looked for among all.
+func TestManyMissingMembersAreFoundInOneGo(t *testing.T) {
+	body := `{"Name":"a","Required":[],"Tags":[{}` + strings.Repeat(",{}", 90_000) + `]}`
+	start := time.Now()
+	_, err := decode(t, JSON, body)
+	if err == nil || !strings.HasPrefix(AsError(err).Message, "90002 validation errors detected: ") {
+		t.Errorf("%.100v, want 90001 missing keys and a list that is too long", err)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
 func TestEmptyBodiesHaveNoMembers(t *testing.T) {
 	for _, protocol := range []Protocol{JSON, RestJSON, RestXML} {
 		_, err := decode(t, protocol, " ")

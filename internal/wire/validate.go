@@ -12,7 +12,7 @@ import (
 // validator holds an input against the constraints of the model and collects what breaks them.
 type validator struct {
 	m        *ServiceModel
-	missing  []string
+	missing  map[string]bool
 	problems []string
 	count    int
 }
@@ -53,7 +53,7 @@ func (v *validator) structure(s reflect.Value, at *path) {
 			}
 			continue
 		}
-		if f.required && len(v.missing) > 0 && isScalar(value.Type()) && slices.Contains(v.missing, place.String()) {
+		if f.required && len(v.missing) > 0 && isScalar(value.Type()) && v.missing[place.String()] {
 			v.add("null", &place, notNull)
 			continue
 		}
