@@ -3,6 +3,7 @@ package grants
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lakegate/lakegate/internal/api/s3control"
@@ -25,21 +26,21 @@ func (s *Service) ListCallerAccessGrants(ctx context.Context, in *s3control.List
 	if err != nil {
 		return nil, err
 	}
-	from, err := after(in.NextToken)
+	allowed := in.AllowedByApplication != nil && *in.AllowedByApplication
+	p, err := newPages("ListCallerAccessGrants", in.AccountId, in.MaxResults, in.NextToken, in.GrantScope, new(strconv.FormatBool(allowed)))
 	if err != nil {
 		return nil, err
 	}
-	c := caller.From(ctx)
-	q := s.question(ctx, i, c)
-	mine := slices.DeleteFunc(s.Registry.index.Of(i.Account, q.identities()), func(g *Grant) bool {
-		return g.ID <= from ||
-			in.GrantScope != nil && !strings.Contains(g.Text, *in.GrantScope) ||
-			in.AllowedByApplication != nil && *in.AllowedByApplication && (g.Grantee.Type == IAM || !q.through(g))
+	q := s.question(ctx, i, caller.From(ctx))
+	all, err := s.grantsFor(ctx, i.Account, q, p, func(g *Grant) bool {
+		return (in.GrantScope == nil || strings.Contains(g.Text, *in.GrantScope)) && (!allowed || g.Grantee.Type != IAM && q.through(g))
 	})
-	slices.SortFunc(mine, func(a, b *Grant) int { return strings.Compare(a.ID, b.ID) })
-	list, next := page(mine, func(g *Grant) string { return g.ID }, in.MaxResults)
+	if err != nil {
+		return nil, err
+	}
+	mine, next := cut(p, all, func(g *Grant) string { return g.ID })
 	out := &s3control.ListCallerAccessGrantsOutput{NextToken: next, CallerAccessGrantsList: []s3control.ListCallerAccessGrantsEntry{}}
-	for _, g := range list {
+	for _, g := range mine {
 		application := anyApplication
 		switch {
 		case g.Grantee.Type == IAM:
@@ -52,4 +53,30 @@ func (s *Service) ListCallerAccessGrants(ctx context.Context, in *s3control.List
 		})
 	}
 	return out, nil
+}
+
+// manyGrantees is how many grantees one query asks for.
+const manyGrantees = 1000
+
+// grantsFor lists the grants of all that the asker is, in the order of ids. It reads the database and not the Index, which
+// is made for finding one.
+func (s *Service) grantsFor(ctx context.Context, account string, q *Question, p *pages, keep func(*Grant) bool) (all []*Grant, err error) {
+	byType := map[GranteeType][]string{}
+	for id := range q.identities {
+		byType[id.Type] = append(byType[id.Type], id.ID)
+	}
+	for kind, ids := range byType {
+		for some := range slices.Chunk(ids, manyGrantees) {
+			c := &conditions{}
+			c.is("grantee_type", (*string)(&kind))
+			c.in("grantee", some)
+			found, err := list(ctx, s, p, scanGrant, selectGrant, account, c, keep)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, found...)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Grant) int { return strings.Compare(a.ID, b.ID) })
+	return all[:min(len(all), p.size+1)], nil
 }

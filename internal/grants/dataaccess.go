@@ -95,7 +95,7 @@ func (s *Service) match(ctx context.Context, i *Instance, c *caller.Caller, targ
 	}
 	g := s.Registry.index.Match(i.Account, q)
 	if g == nil {
-		e.Step("grant", trail.Fail, q.miss(s.Registry.index.InBucket(i.Account, target.Bucket)))
+		e.Step("grant", trail.Fail, q.miss(s.Registry.index, i.Account))
 		return nil, noAccess(permission, target)
 	}
 	e.Add(trail.KeyGrantID, g.ID)

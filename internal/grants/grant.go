@@ -247,20 +247,24 @@ func (s *Service) ListAccessGrants(ctx context.Context, in *s3control.ListAccess
 	if _, err := s.instance(in.AccountId); err != nil {
 		return nil, err
 	}
-	from, err := after(in.NextToken)
+	kind, permission := (*string)(in.GranteeType), (*string)(in.Permission)
+	p, err := newPages("ListAccessGrants", in.AccountId, in.MaxResults, in.NextToken, kind, in.GranteeIdentifier, permission, in.GrantScope, in.ApplicationArn)
 	if err != nil {
 		return nil, err
 	}
-	all := sorted(&s.Registry.grants, in.AccountId, from, func(g *Grant) bool {
-		return (in.GranteeType == nil || string(*in.GranteeType) == string(g.Grantee.Type)) &&
-			(in.GranteeIdentifier == nil || *in.GranteeIdentifier == g.Grantee.ID) &&
-			(in.Permission == nil || string(*in.Permission) == string(g.Permission)) &&
-			(in.GrantScope == nil || *in.GrantScope == g.Text) &&
-			(in.ApplicationArn == nil || *in.ApplicationArn == g.Application)
-	})
-	list, next := page(all, func(g *Grant) string { return g.ID }, in.MaxResults)
+	c := &conditions{}
+	c.is("grantee_type", kind)
+	c.is("grantee", in.GranteeIdentifier)
+	c.is("permission", permission)
+	c.is("scope", in.GrantScope)
+	c.is("application", in.ApplicationArn)
+	all, err := list(ctx, s, p, scanGrant, selectGrant, in.AccountId, c, nil)
+	if err != nil {
+		return nil, err
+	}
+	found, next := cut(p, all, func(g *Grant) string { return g.ID })
 	out := &s3control.ListAccessGrantsOutput{NextToken: next, AccessGrantsList: []s3control.ListAccessGrantEntry{}}
-	for _, g := range list {
+	for _, g := range found {
 		out.AccessGrantsList = append(out.AccessGrantsList, s.grantEntry(g))
 	}
 	return out, nil

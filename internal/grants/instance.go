@@ -119,7 +119,7 @@ func (s *Service) DeleteAccessGrantsInstance(ctx context.Context, in *s3control.
 	err := s.Registry.db.Update(ctx, func(tx *store.Tx) error {
 		i, err := readInstance(ctx, tx, in.AccountId)
 		if err != nil {
-			return err
+			return notFound(err, noInstance())
 		}
 		n, err := count(ctx, tx, `SELECT COUNT(*) FROM grants_locations WHERE account = ?`, in.AccountId)
 		if err != nil {
@@ -138,8 +138,12 @@ func (s *Service) ListAccessGrantsInstances(ctx context.Context, in *s3control.L
 	if err := s.ownPart(ctx, "ListAccessGrantsInstances", in.AccountId, "*", nil); err != nil {
 		return nil, err
 	}
+	p, err := newPages("ListAccessGrantsInstances", in.AccountId, in.MaxResults, in.NextToken)
+	if err != nil {
+		return nil, err
+	}
 	out := &s3control.ListAccessGrantsInstancesOutput{AccessGrantsInstancesList: []s3control.ListAccessGrantsInstanceEntry{}}
-	if i, ok := s.Registry.instances.Get(in.AccountId); ok && in.NextToken == nil {
+	if i, ok := s.Registry.instances.Get(in.AccountId); ok && p.after == "" {
 		out.AccessGrantsInstancesList = append(out.AccessGrantsInstancesList, s.entry(i))
 	}
 	return out, nil
@@ -180,16 +184,27 @@ func (s *Service) AssociateAccessGrantsIdentityCenter(ctx context.Context, in *s
 		return &s3control.AssociateAccessGrantsIdentityCenterOutput{}, nil
 	}
 	if i.IdentityCenter != "" {
-		return nil, wire.NewError("InvalidIdentityCenterInstance", http.StatusBadRequest, "The instance is associated with another identity center instance: dissociate it first")
+		return nil, alreadyAssociated()
 	}
 	changed := *i
 	if err := s.associate(ctx, &changed, in.IdentityCenterArn); err != nil {
 		return nil, err
 	}
-	return &s3control.AssociateAccessGrantsIdentityCenterOutput{}, s.change(ctx, in.AccountId, func(i *Instance) error {
+	err = s.change(ctx, in.AccountId, func(i *Instance) error {
+		if i.IdentityCenter != "" { // by another request, since the first look
+			return alreadyAssociated()
+		}
 		i.IdentityCenter, i.Application = changed.IdentityCenter, changed.Application
 		return nil
 	})
+	if err != nil {
+		return nil, errors.Join(err, s.Center.DeleteServiceApplication(context.WithoutCancel(ctx), changed.Application))
+	}
+	return &s3control.AssociateAccessGrantsIdentityCenterOutput{}, nil
+}
+
+func alreadyAssociated() *wire.Error {
+	return wire.NewError("InvalidIdentityCenterInstance", http.StatusBadRequest, "The instance is associated with another identity center instance: dissociate it first")
 }
 
 // DissociateAccessGrantsIdentityCenter ends the association. Grants to people stay and match nobody.
@@ -221,11 +236,8 @@ func (s *Service) DissociateAccessGrantsIdentityCenter(ctx context.Context, in *
 func (s *Service) change(ctx context.Context, account string, do func(*Instance) error) error {
 	return s.Registry.db.Update(ctx, func(tx *store.Tx) error {
 		i, err := readInstance(ctx, tx, account)
-		if errors.Is(err, store.ErrNotFound) {
-			_, err = s.instance(account)
-		}
 		if err != nil {
-			return err
+			return notFound(err, noInstance())
 		}
 		if err := do(i); err != nil {
 			return err

@@ -205,14 +205,19 @@ func (s *Service) ListAccessGrantsLocations(ctx context.Context, in *s3control.L
 	if _, err := s.instance(in.AccountId); err != nil {
 		return nil, err
 	}
-	from, err := after(in.NextToken)
+	p, err := newPages("ListAccessGrantsLocations", in.AccountId, in.MaxResults, in.NextToken, in.LocationScope)
 	if err != nil {
 		return nil, err
 	}
-	all := sorted(&s.Registry.locations, in.AccountId, from, func(l *Location) bool { return in.LocationScope == nil || l.Scope.Text == *in.LocationScope })
-	list, next := page(all, func(l *Location) string { return l.ID }, in.MaxResults)
+	c := &conditions{}
+	c.is("scope", in.LocationScope)
+	all, err := list(ctx, s, p, scanLocation, selectLocation, in.AccountId, c, nil)
+	if err != nil {
+		return nil, err
+	}
+	found, next := cut(p, all, func(l *Location) string { return l.ID })
 	out := &s3control.ListAccessGrantsLocationsOutput{NextToken: next, AccessGrantsLocationsList: []s3control.ListAccessGrantsLocationsEntry{}}
-	for _, l := range list {
+	for _, l := range found {
 		out.AccessGrantsLocationsList = append(out.AccessGrantsLocationsList, s.locationEntry(l))
 	}
 	return out, nil

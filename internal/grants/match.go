@@ -69,19 +69,19 @@ type Question struct {
 	Permission  Permission
 }
 
-// identities lists the grantees that the asker is.
-func (q *Question) identities() []Grantee {
-	ids := make([]Grantee, 0, len(q.Groups)+2)
-	if q.Principal != "" {
-		ids = append(ids, Grantee{IAM, q.Principal})
+// identities goes through the grantees that the asker is.
+func (q *Question) identities(yield func(Grantee) bool) {
+	if q.Principal != "" && !yield(Grantee{IAM, q.Principal}) {
+		return
 	}
-	if q.User != "" {
-		ids = append(ids, Grantee{DirectoryUser, q.User})
-		for _, g := range q.Groups {
-			ids = append(ids, Grantee{DirectoryGroup, g})
+	if q.User == "" || !yield(Grantee{DirectoryUser, q.User}) {
+		return
+	}
+	for _, g := range q.Groups {
+		if !yield(Grantee{DirectoryGroup, g}) {
+			return
 		}
 	}
-	return ids
 }
 
 // is reports whether the asker is a grantee.
@@ -137,18 +137,17 @@ func single(g *Grant) int {
 var order = map[GranteeType]int{DirectoryUser: 0, DirectoryGroup: 1, IAM: 2}
 
 // miss says why nothing matched, for the log and for whoever may ask why; a client is told only that access is denied.
-func (q *Question) miss(inBucket []*Grant) string {
-	mine := slices.DeleteFunc(slices.Clone(inBucket), func(g *Grant) bool { return !q.is(g.Grantee) })
-	if len(mine) == 0 {
-		return "no grant on the bucket " + q.Target.Bucket + " is for any identity of the caller"
-	}
-	covering := slices.DeleteFunc(slices.Clone(mine), func(g *Grant) bool { return !g.Scope.Covers(q.Target) })
+func (q *Question) miss(x *Index, account string) string {
+	covering := x.covering(account, q)
 	if len(covering) == 0 {
+		if !x.holds(account, q) {
+			return "no grant on the bucket " + q.Target.Bucket + " is for any identity of the caller"
+		}
 		return "the caller has grants on the bucket " + q.Target.Bucket + ", none of which covers " + q.Target.Text
 	}
-	enough := slices.DeleteFunc(slices.Clone(covering), func(g *Grant) bool { return !g.Permission.Satisfies(q.Permission) })
-	if len(enough) == 0 {
+	i := slices.IndexFunc(covering, func(g *Grant) bool { return g.Permission.Satisfies(q.Permission) })
+	if i < 0 {
 		return "the grant " + covering[0].ID + " covers " + q.Target.Text + " with " + string(covering[0].Permission) + ", not with " + string(q.Permission)
 	}
-	return "the grant " + enough[0].ID + " covers " + q.Target.Text + " through the application " + enough[0].Application + " alone"
+	return "the grant " + covering[i].ID + " covers " + q.Target.Text + " through the application " + covering[i].Application + " alone"
 }

@@ -46,7 +46,9 @@ func (s *Service) readPolicy(account, text string) (*ResourcePolicy, error) {
 	invalid := func(why string) error {
 		return wire.NewError("InvalidResourcePolicy", http.StatusBadRequest, "The specified Resource Policy is invalid: "+why)
 	}
-	text = bareAccounts.ReplaceAllString(text, `${1}"arn:aws:iam::${2}:root"`)
+	text = awsPrincipals.ReplaceAllStringFunc(text, func(list string) string {
+		return bareAccount.ReplaceAllString(list, `"arn:aws:iam::$1:root"`)
+	})
 	document, err := policy.Parse([]byte(text), policy.Resource)
 	if err != nil {
 		return nil, invalid(err.Error())
@@ -65,8 +67,11 @@ func (s *Service) readPolicy(account, text string) (*ResourcePolicy, error) {
 	return &ResourcePolicy{Text: text, Document: document}, nil
 }
 
-// bareAccounts finds accounts that are named by their id alone among AWS principals; IAM writes them as their root.
-var bareAccounts = regexp.MustCompile(`("AWS"\s*:\s*(?:\[[^\]]*?)?)"(\d{12})"`)
+// Accounts that are named by their id alone among AWS principals; IAM writes them as their root.
+var (
+	awsPrincipals = regexp.MustCompile(`"AWS"\s*:\s*(?:\[[^\]]*\]|"\d{12}")`)
+	bareAccount   = regexp.MustCompile(`"(\d{12})"`)
+)
 
 // GetAccessGrantsInstanceResourcePolicy shows the policy.
 func (s *Service) GetAccessGrantsInstanceResourcePolicy(ctx context.Context, in *s3control.GetAccessGrantsInstanceResourcePolicyInput) (*s3control.GetAccessGrantsInstanceResourcePolicyOutput, error) {

@@ -2,10 +2,8 @@ package grants
 
 import (
 	"context"
-	"encoding/base64"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lakegate/lakegate/internal/api/s3control"
@@ -134,9 +132,13 @@ func (s *Service) also(ctx context.Context, action, resource string, values poli
 func (s *Service) instance(account string) (*Instance, error) {
 	i, ok := s.Registry.instances.Get(account)
 	if !ok {
-		return nil, wire.NewError("AccessGrantsInstanceNotExistsError", http.StatusNotFound, "Access Grants Instance does not exist")
+		return nil, noInstance()
 	}
 	return i, nil
+}
+
+func noInstance() *wire.Error {
+	return wire.NewError("AccessGrantsInstanceNotExistsError", http.StatusNotFound, "Access Grants Instance does not exist")
 }
 
 // The conditions that tags and scopes put into a decision.
@@ -155,31 +157,6 @@ func tagValues(request []s3control.Tag, resource map[string]string) policy.Value
 func withScope(v policy.Values, key, scope string) policy.Values {
 	v.Set(key, scope)
 	return v
-}
-
-// page cuts a list into pages. Tokens name the last entry of the page before, and the question that they belong to.
-func page[V any](list []V, id func(V) string, max *int) (entries []V, next *string) {
-	size := 1000
-	if max != nil && *max > 0 {
-		size = *max
-	}
-	if len(list) <= size {
-		return list, nil
-	}
-	token := base64.RawURLEncoding.EncodeToString([]byte(id(list[size-1])))
-	return list[:size], &token
-}
-
-// after reads a page's token.
-func after(token *string) (string, error) {
-	if token == nil || *token == "" {
-		return "", nil
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(*token)
-	if err != nil || len(raw) > 64 || strings.ContainsAny(string(raw), "/\x00") {
-		return "", wire.NewError("InvalidRequest", http.StatusBadRequest, "The continuation token is not valid.")
-	}
-	return string(raw), nil
 }
 
 // stamp is the time as the database keeps it.

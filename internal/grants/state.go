@@ -3,8 +3,6 @@ package grants
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/lakegate/lakegate/internal/policy"
@@ -63,8 +61,6 @@ type Registry struct {
 	instances store.Mirror[*Instance]
 	locations store.Mirror[*Location]
 	grants    store.Mirror[*Grant]
-	// byLocation counts the grants of each location; it is kept by the mirror of grants.
-	byLocation map[string]int
 }
 
 // Open reads everything into memory and follows the changes from then on.
@@ -74,18 +70,13 @@ func Open(ctx context.Context, db *store.DB, region string) (*Registry, error) {
 	r.locations = store.Mirror[*Location]{Kind: kindLocation, One: readLocation, Every: eachLocation}
 	r.grants = store.Mirror[*Grant]{
 		Kind: kindGrant, One: readGrant, Every: eachGrant,
-		Reset: func() {
-			r.index.reset()
-			r.byLocation = map[string]int{}
-		},
+		Reset: r.index.reset,
 		Changed: func(_ string, before, after **Grant) {
 			if before != nil {
 				r.index.remove(*before)
-				r.byLocation[key((*before).Account, (*before).LocationID)]--
 			}
 			if after != nil {
 				r.index.add(*after)
-				r.byLocation[key((*after).Account, (*after).LocationID)]++
 			}
 		},
 	}
@@ -104,32 +95,3 @@ func (r *Registry) location(account, id string) (*Location, bool) {
 }
 
 func (r *Registry) grant(account, id string) (*Grant, bool) { return r.grants.Get(key(account, id)) }
-
-// isUsed reports whether a location has grants.
-func (r *Registry) isUsed(account, locationID string) (used bool) {
-	r.grants.Read(func(map[string]*Grant) { used = r.byLocation[key(account, locationID)] > 0 })
-	return used
-}
-
-// sorted lists what belongs to an account, after an id, in the order of ids.
-func sorted[V any](m *store.Mirror[V], account, after string, keep func(V) bool) []V {
-	type entry struct {
-		key string
-		v   V
-	}
-	var all []entry
-	prefix := account + "/"
-	m.Read(func(rows map[string]V) {
-		for k, v := range rows {
-			if strings.HasPrefix(k, prefix) && k > prefix+after && keep(v) {
-				all = append(all, entry{k, v})
-			}
-		}
-	})
-	slices.SortFunc(all, func(a, b entry) int { return strings.Compare(a.key, b.key) })
-	list := make([]V, len(all))
-	for i := range all {
-		list[i] = all[i].v
-	}
-	return list
-}

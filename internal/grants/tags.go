@@ -50,7 +50,7 @@ type tagged struct {
 // find resolves the ARN of the tag operations. It belongs to this account and Region, or the request is not valid.
 func (s *Service) findTagged(account, resource string) (*tagged, error) {
 	rest, ok := strings.CutPrefix(resource, s.instanceARN(account))
-	if !ok {
+	if !ok || rest != "" && rest[0] != '/' {
 		return nil, wire.NewError("InvalidRequest", http.StatusBadRequest, "The ARN does not match the account, Region or partition of the request.")
 	}
 	gone := wire.NewError("NoSuchResource", http.StatusNotFound, "The specified resource doesn't exist.")
