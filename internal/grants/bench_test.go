@@ -1,0 +1,141 @@
+package grants
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/lakegate/lakegate/internal/scope"
+)
+
+// sizes are the numbers of grants that are measured; LAKEGATE_BENCH_LARGE adds ten million, which take some gigabytes.
+func sizes() []int {
+	n := []int{1e3, 1e4, 1e5, 1e6}
+	if os.Getenv("LAKEGATE_BENCH_LARGE") != "" {
+		n = append(n, 1e7)
+	}
+	return n
+}
+
+const benchGroups = 10_000
+
+// filled is an index with n grants to groups, on prefixes of two to four levels in a hundred buckets.
+func filled(n int) (x *Index, keys []string) {
+	r := rand.New(rand.NewPCG(1, 2))
+	x = newIndex()
+	names := make([]string, benchGroups)
+	for i := range names {
+		names[i] = groupName(i)
+	}
+	for i := range n {
+		prefix := fmt.Sprintf("domain-%02d/table-%07d/", i%37, i/7)
+		switch i % 7 {
+		case 0:
+			prefix = fmt.Sprintf("domain-%02d/", i%37)
+		case 1:
+			prefix += "region=eu/"
+		}
+		g := &Grant{
+			Account: owner, ID: fmt.Sprintf("%036d", i), Scope: scope.Scope{Bucket: bucketName(i), Prefix: prefix},
+			Grantee: Grantee{DirectoryGroup, names[r.IntN(benchGroups)]}, Permission: Read, Created: noon,
+		}
+		x.add(g)
+		if i%max(1, n/1000) == 0 {
+			keys = append(keys, "s3://"+g.Scope.Bucket+"/"+prefix+"year=2026/part-00001.parquet")
+		}
+	}
+	return x, keys
+}
+
+func groupName(i int) string  { return fmt.Sprintf("976710cc5d-9d976f61-3b89-4b98-88db-%012d", i) }
+func bucketName(i int) string { return fmt.Sprintf("lake-%02d", i%100) }
+
+func BenchmarkMatch(b *testing.B) {
+	for _, n := range sizes() {
+		var x *Index
+		var keys []string
+		for _, groups := range []int{1, 100, 1000} {
+			b.Run(fmt.Sprintf("grants=%d/groups=%d", n, groups), func(b *testing.B) {
+				if x == nil {
+					x, keys = filled(n)
+				}
+				q := &Question{User: "u", Principal: roleR.ID, Permission: Read}
+				for i := range groups {
+					q.Groups = append(q.Groups, groupName(i*(benchGroups/groups)))
+				}
+				slices.Sort(q.Groups)
+				targets := make([]scope.Target, len(keys))
+				for i, k := range keys {
+					targets[i] = target(b, k, true)
+				}
+				b.Run("warm", func(b *testing.B) {
+					b.ReportAllocs()
+					q.Target = targets[0]
+					for b.Loop() {
+						x.Match(owner, q)
+					}
+				})
+				b.Run("spread", func(b *testing.B) {
+					b.ReportAllocs()
+					i := 0
+					for b.Loop() {
+						q.Target = targets[i%len(targets)]
+						x.Match(owner, q)
+						i += 7
+					}
+				})
+			})
+		}
+	}
+}
+
+// BenchmarkRefusal is a question that nothing answers, with the reason for it.
+func BenchmarkRefusal(b *testing.B) {
+	x, _ := filled(1e5)
+	q := &Question{User: "u", Principal: roleR.ID, Permission: Read, Target: target(b, "s3://lake-01/elsewhere/x", true)}
+	for i := range 100 {
+		q.Groups = append(q.Groups, groupName(i))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if x.Match(owner, q) == nil {
+			q.miss(x, owner)
+		}
+	}
+}
+
+// BenchmarkMemory tells what the index takes beside the grants themselves.
+func BenchmarkMemory(b *testing.B) {
+	for _, n := range sizes() {
+		b.Run(fmt.Sprintf("grants=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				x, _ := filled(n)
+				var grants []*Grant
+				for _, s := range x.shelves {
+					for _, p := range s.spots {
+						grants = append(grants, p.few...)
+						for _, some := range p.many {
+							grants = append(grants, some...)
+						}
+					}
+				}
+				with := heap()
+				runtime.KeepAlive(x)
+				x = nil
+				without := heap()
+				runtime.KeepAlive(grants)
+				b.ReportMetric(float64(with-without)/float64(n), "B/grant")
+			}
+		})
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
