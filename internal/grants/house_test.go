@@ -347,3 +347,9 @@ func wantDenied(t *testing.T, err error, message string) {
 		t.Errorf("got %v, want AccessDenied %q", err, message)
 	}
 }
+
+// reopen reads the grants anew, as a start does.
+func (h *house) reopen() {
+	h.t.Helper()
+	h.Registry = must(grants.Open(h.t.Context(), h.db, region))
+}
