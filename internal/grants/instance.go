@@ -190,15 +190,23 @@ func (s *Service) AssociateAccessGrantsIdentityCenter(ctx context.Context, in *s
 	if err := s.associate(ctx, &changed, in.IdentityCenterArn); err != nil {
 		return nil, err
 	}
+	used := false
 	err = s.change(ctx, in.AccountId, func(i *Instance) error {
-		if i.IdentityCenter != "" { // by another request, since the first look
+		switch i.IdentityCenter {
+		case "":
+			i.IdentityCenter, i.Application = changed.IdentityCenter, changed.Application
+			used = true
+		case in.IdentityCenterArn: // by another request, since the first look
+		default:
 			return alreadyAssociated()
 		}
-		i.IdentityCenter, i.Application = changed.IdentityCenter, changed.Application
 		return nil
 	})
+	if err != nil || !used {
+		err = errors.Join(err, s.Center.DeleteServiceApplication(context.WithoutCancel(ctx), changed.Application))
+	}
 	if err != nil {
-		return nil, errors.Join(err, s.Center.DeleteServiceApplication(context.WithoutCancel(ctx), changed.Application))
+		return nil, err
 	}
 	return &s3control.AssociateAccessGrantsIdentityCenterOutput{}, nil
 }
@@ -222,14 +230,22 @@ func (s *Service) DissociateAccessGrantsIdentityCenter(ctx context.Context, in *
 	if err := s.also(ctx, "sso:DeleteApplication", i.Application, nil); err != nil {
 		return nil, err
 	}
+	application := ""
 	err = s.change(ctx, in.AccountId, func(i *Instance) error {
+		application = i.Application
 		i.IdentityCenter, i.Application = "", ""
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &s3control.DissociateAccessGrantsIdentityCenterOutput{}, s.Center.DeleteServiceApplication(ctx, i.Application)
+	if application == "" { // another request was first
+		return &s3control.DissociateAccessGrantsIdentityCenterOutput{}, nil
+	}
+	if err := s.Center.DeleteServiceApplication(context.WithoutCancel(ctx), application); err != nil {
+		return nil, err
+	}
+	return &s3control.DissociateAccessGrantsIdentityCenterOutput{}, nil
 }
 
 // change reads an instance, lets do work on it, and writes it.
