@@ -169,8 +169,8 @@ func (s *Service) setGrantee(ctx context.Context, g *Grant, i *Instance, in *s3c
 	return nil
 }
 
-// checkPrincipal refuses what is no IAM user or role. One of another account's is taken as it is: AWS cannot look there
-// either, and the resource policy has to let it in.
+// checkPrincipal refuses what is no IAM user or role of one of the server's accounts. One of another account can ask only
+// where the instance's resource policy lets it in.
 func (s *Service) checkPrincipal(name string) error {
 	a, err := arn.Parse(name)
 	if err != nil || a.Service != "iam" || !arn.IsAccountID(a.Account) || !(strings.HasPrefix(a.Resource, "role/") || strings.HasPrefix(a.Resource, "user/")) || strings.ContainsAny(a.Resource, "*?") {
