@@ -111,6 +111,11 @@ func TestIAMGranteeThatIsGone(t *testing.T) {
 	if d := h.may(v, "s3:GetObject", "arn:aws:s3:::lake/red/x"); d.Allowed || !strings.Contains(d.Reason, "is gone") {
 		t.Errorf("after: %+v", d)
 	}
+	// Grants name IAM principals by ARN, so that another role of the name is the grantee again.
+	h.role(owner, "Job", "")
+	if !h.reads(v, "red/x") {
+		t.Error("the role of the same name is not the grantee")
+	}
 }
 
 // Credentials never do more than what was asked for, whatever is given later.
