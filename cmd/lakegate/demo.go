@@ -135,7 +135,6 @@ type stage struct {
 	provider  *devidp.Provider
 	idp       *http.Server
 	app       *child
-	people    []string
 }
 
 func (st *stage) close() {

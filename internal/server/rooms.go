@@ -50,6 +50,7 @@ type rooms struct {
 	storage   *storage.Embedded
 	buckets   *bucket.Registry
 	grants    *grants.Registry
+	tokens    *token.Service
 	trail     *trail.Trail
 	ready     atomic.Bool
 }
@@ -144,6 +145,10 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	if err != nil {
 		return err
 	}
+	r.tokens = token.New(token.Config{
+		DB: db, Center: r.center, Directory: r.directory, Contexts: r.ring, Authorizer: authorizer, Keys: signing, WebURL: cfg.WebURL,
+		Strict: cfg.Compat == Strict, Development: cfg.Development, AllowPrivate: cfg.Issuers.AllowPrivate,
+	})
 	services := &services{
 		iam:           &account.IAM{Registry: r.accounts, Authorizer: authorizer},
 		organizations: &account.Organizations{Registry: r.accounts, Authorizer: authorizer},
@@ -155,11 +160,8 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		},
 		s3control: access,
 		ssoadmin:  &center.Service{Center: r.center, Accounts: r.accounts, Authorizer: authorizer},
-		ssooidc: token.New(token.Config{
-			DB: db, Center: r.center, Directory: r.directory, Contexts: r.ring, Authorizer: authorizer, Keys: signing, WebURL: cfg.WebURL,
-			Strict: cfg.Compat == Strict, Development: cfg.Development, AllowPrivate: cfg.Issuers.AllowPrivate,
-		}),
-		sts: &session.Service{Ring: r.ring, Accounts: principals{r.accounts}, People: r, Authorizer: authorizer, Now: db.Now},
+		ssooidc:   r.tokens,
+		sts:       &session.Service{Ring: r.ring, Accounts: principals{r.accounts}, People: r, Authorizer: authorizer, Now: db.Now},
 	}
 	origin, err := newOrigin(cfg.Region, cfg.TrustedProxies, db.Now)
 	if err != nil {
@@ -169,6 +171,9 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		Keys: keys{r.accounts}, Sessions: session.NewCache(r.ring), Region: cfg.Region, Now: db.Now, Cache: &sigv4.KeyCache{},
 	}
 	meter := newMeter()
+	meter.follow("lakegate_audit_failures_total", "Records that the audit log did not take.", func() float64 { return float64(r.trail.Failures()) })
+	meter.follow("lakegate_audit_dropped_total", "Records that LookupEvents lacks, because they came faster than the database took them.", func() float64 { return float64(r.trail.Dropped()) })
+	r.trail.NamePeople(r.nameOf)
 	r.apiHandler = &apiDoor{
 		mux: services.mount(), authn: authenticator, trail: r.trail, origin: origin, log: r.log, meter: meter,
 		slots: make(chan struct{}, cfg.Limits.Requests),
@@ -220,6 +225,9 @@ func (r *rooms) tend(ctx context.Context) {
 	if err := r.ring.Tend(ctx); err != nil {
 		r.log.ErrorContext(ctx, "cannot tend the key ring", slog.Any("error", err))
 	}
+	if err := r.tokens.Tend(ctx); err != nil {
+		r.log.ErrorContext(ctx, "cannot tend the tokens", slog.Any("error", err))
+	}
 	if err := r.accounts.SaveUses(ctx); err != nil {
 		r.log.ErrorContext(ctx, "cannot save the last uses of access keys", slog.Any("error", err))
 	}
@@ -234,6 +242,15 @@ func (r *rooms) close() error {
 		errs = append(errs, r.trail.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// nameOf is the user name of the person that an identity stands for, for the trail.
+func (r *rooms) nameOf(id *caller.Identity) string {
+	if id == nil {
+		return ""
+	}
+	p, _ := r.directory.User(id.IdentityStoreID, id.UserID)
+	return p.UserName
 }
 
 // PersonActive implements session.People: the person is in the directory and enabled, and the application through which
