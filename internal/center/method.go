@@ -30,7 +30,8 @@ func newMethod(text string, ids map[string]string) *Method {
 }
 
 // errActorPolicy is what a client is told of a policy that cannot be used.
-var errActorPolicy = errors.New("Invalid actor policy provided") //nolint:staticcheck // AWS's words for the client
+//lint:ignore ST1005 AWS's words for the client
+var errActorPolicy = errors.New("Invalid actor policy provided")
 
 // parseActorPolicy checks what somebody wants to save.
 func parseActorPolicy(text []byte) (*policy.Document, error) {

@@ -46,7 +46,8 @@ func ParseDelete(body []byte) (*Batch, error) {
 		case "Quiet":
 			text, err := d.text()
 			if err == nil && text != "true" && text != "false" {
-				err = errors.New("Quiet is neither true nor false") //nolint:staticcheck // an element's name
+				//lint:ignore ST1005 Quiet is an element's name
+				err = errors.New("Quiet is neither true nor false")
 			}
 			b.Quiet = text == "true"
 			return err

@@ -216,7 +216,7 @@ func (p *parser) test(r ref) (filter, error) {
 		return &compare{ref: r, op: "pr"}, nil
 	}
 	w := strings.ToLower(p.word())
-	if strings.Index(" eq ne co sw ew gt ge lt le ", " "+w+" ") < 0 || w == "" {
+	if !strings.Contains(" eq ne co sw ew gt ge lt le ", " "+w+" ") || w == "" {
 		return nil, p.refuse("an operator was expected")
 	}
 	p.pos += len(w)

@@ -103,7 +103,7 @@ func refusesContext(h *house, text string) bool {
 
 func readClaims(t testing.TB, idToken string) map[string]any {
 	t.Helper()
-	jws, err := jose.ParseSigned(idToken, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
+	jws, err := jose.ParseSignedCompact(idToken, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
 	if err != nil {
 		t.Fatal(err)
 	}

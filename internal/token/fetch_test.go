@@ -125,11 +125,11 @@ func TestDiscovery(t *testing.T) {
 		"no content":            {func() http.HandlerFunc { return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) } }, "answered 204"},
 		"a huge document":       {func() http.HandlerFunc { return document(`{"issuer":%q,"x":%q}`, s.URL, strings.Repeat("x", 70<<10)) }, "more than 65536 bytes"},
 		"an endless document":   {func() http.HandlerFunc { return endless }, "more than 65536 bytes"},
-		"a redirect to another": {func() http.HandlerFunc { return http.RedirectHandler("https://evil.example.com/", 302).ServeHTTP }, "where it must not go"},
+		"a redirect to another": {func() http.HandlerFunc { return http.RedirectHandler("https://evil.example.com/", http.StatusFound).ServeHTTP }, "where it must not go"},
 		"a redirect to http": {func() http.HandlerFunc {
-			return http.RedirectHandler(strings.Replace(s.URL, "https", "http", 1), 302).ServeHTTP
+			return http.RedirectHandler(strings.Replace(s.URL, "https", "http", 1), http.StatusFound).ServeHTTP
 		}, "where it must not go"},
-		"a redirect without end": {func() http.HandlerFunc { return http.RedirectHandler("/again", 302).ServeHTTP }, "where it must not go"},
+		"a redirect without end": {func() http.HandlerFunc { return http.RedirectHandler("/again", http.StatusFound).ServeHTTP }, "where it must not go"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var h http.HandlerFunc

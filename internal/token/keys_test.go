@@ -46,7 +46,7 @@ func signingKey(t testing.TB, h *house) (kid, idToken string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	jws, err := jose.ParseSigned(*out.IdToken, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
+	jws, err := jose.ParseSignedCompact(*out.IdToken, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func signingKey(t testing.TB, h *house) (kid, idToken string) {
 
 func verifies(t testing.TB, h *house, idToken string) bool {
 	t.Helper()
-	jws, err := jose.ParseSigned(idToken, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
+	jws, err := jose.ParseSignedCompact(idToken, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
 	if err != nil {
 		t.Fatal(err)
 	}
