@@ -30,6 +30,7 @@ func newMethod(text string, ids map[string]string) *Method {
 }
 
 // errActorPolicy is what a client is told of a policy that cannot be used.
+//
 //lint:ignore ST1005 AWS's words for the client
 var errActorPolicy = errors.New("Invalid actor policy provided")
 

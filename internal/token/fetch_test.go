@@ -120,12 +120,14 @@ func TestDiscovery(t *testing.T) {
 		"key set at metadata": {func() http.HandlerFunc {
 			return document(`{"issuer":%q,"jwks_uri":"http://169.254.169.254/latest"}`, s.URL)
 		}, "must be https"},
-		"not JSON":              {func() http.HandlerFunc { return document(`<html>`) }, "not a JSON object"},
-		"an error":              {func() http.HandlerFunc { return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) } }, "answered 500"},
-		"no content":            {func() http.HandlerFunc { return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) } }, "answered 204"},
-		"a huge document":       {func() http.HandlerFunc { return document(`{"issuer":%q,"x":%q}`, s.URL, strings.Repeat("x", 70<<10)) }, "more than 65536 bytes"},
-		"an endless document":   {func() http.HandlerFunc { return endless }, "more than 65536 bytes"},
-		"a redirect to another": {func() http.HandlerFunc { return http.RedirectHandler("https://evil.example.com/", http.StatusFound).ServeHTTP }, "where it must not go"},
+		"not JSON":            {func() http.HandlerFunc { return document(`<html>`) }, "not a JSON object"},
+		"an error":            {func() http.HandlerFunc { return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) } }, "answered 500"},
+		"no content":          {func() http.HandlerFunc { return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) } }, "answered 204"},
+		"a huge document":     {func() http.HandlerFunc { return document(`{"issuer":%q,"x":%q}`, s.URL, strings.Repeat("x", 70<<10)) }, "more than 65536 bytes"},
+		"an endless document": {func() http.HandlerFunc { return endless }, "more than 65536 bytes"},
+		"a redirect to another": {func() http.HandlerFunc {
+			return http.RedirectHandler("https://evil.example.com/", http.StatusFound).ServeHTTP
+		}, "where it must not go"},
 		"a redirect to http": {func() http.HandlerFunc {
 			return http.RedirectHandler(strings.Replace(s.URL, "https", "http", 1), http.StatusFound).ServeHTTP
 		}, "where it must not go"},
