@@ -59,8 +59,11 @@ func (c *demoCommand) Run(ctx context.Context, s *streams) (err error) {
 	if cfg.ManagementAccount == "" {
 		cfg.ManagementAccount = demo.CenterAccount
 	}
-	// Of the story's own steps only what goes wrong is worth a line on the screen.
-	srv, err := server.Start(ctx, cfg, c.quiet(log, s), s.getenv)
+	// Of the story's own steps only what goes wrong is worth a line on the screen. The provider's library knows no logger
+	// but the process's.
+	quiet := c.quiet(log, s)
+	slog.SetDefault(quiet)
+	srv, err := server.Start(ctx, cfg, quiet, s.getenv)
 	if err != nil {
 		return err
 	}
@@ -289,7 +292,7 @@ func (c *demoCommand) tell(s *streams, srv *server.Server, st *stage) error {
   Sign in to the data application as
     Mateo Jackson     mateo@example.com    Red Project Group      sees the sales of red things
     Ana Silva         ana@example.com      Blue Project Group     is refused them
-    Wang Xiulan       xiulan@example.com   Data Administrators    sees everything
+    Wang Xiulan       wang@example.com     Data Administrators    sees everything
 
   The AWS CLI as an administrator, in another terminal:
     eval "$(%s env --dir %s --account %s)"

@@ -131,6 +131,8 @@ func (r Result) Environment(cfg Config, listen, appURL, profilePath string) []st
 		"AWS_SHARED_CREDENTIALS_FILE=" + profilePath + ".none",
 		"AWS_REGION=" + cfg.Region,
 		"AWS_ENDPOINT_URL=" + door,
+		// The SDK for Go makes the client that takes on a profile's role_arn before it reads the endpoint of all services.
+		"AWS_ENDPOINT_URL_STS=" + door,
 		"AWS_ENDPOINT_URL_S3_CONTROL=" + controlName,
 		"AWS_EC2_METADATA_DISABLED=true",
 		"HTTP_PROXY=" + door,
