@@ -20,6 +20,9 @@ var binary string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
+		if ask := os.Getenv(chainVariable); ask != "" {
+			return runChain(ask)
+		}
 		if binary = os.Getenv("LAKEGATE_BINARY"); binary != "" {
 			return m.Run()
 		}
