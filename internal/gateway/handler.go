@@ -113,6 +113,10 @@ func asError(e *wire.Error) error {
 // refuse answers a request that could not be read. Nobody is known to have made it.
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, _ *Request, err error) {
 	req := caller.RequestFrom(r.Context())
+	// A URL that was signed with version 2 has parameters that are unknown here; its client has to hear what to change.
+	if _, unsigned := sigv4.Parse(r); errors.Is(unsigned, &sigv4.Error{Kind: sigv4.Retired}) {
+		err = unsigned
+	}
 	e := spell(err)
 	ctx, entry := g.Trail.Begin(r.Context(), trail.Operation{Source: "s3.amazonaws.com", Name: "Unknown", ReadOnly: true, Data: true})
 	entry.Parameters(map[string]any{"Host": r.Host, "method": r.Method, "path": r.URL.Path})
