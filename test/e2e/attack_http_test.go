@@ -95,8 +95,8 @@ func (s *story) attackRequests(t *testing.T) {
 		{"unknown sub-resource", raw{"s3", "GET", lake + "?nosuch", nil, ""}, 501, "<Code>NotImplemented</Code>"},
 		{"two sub-resources", raw{"s3", "GET", lake + "?acl=&policy=", nil, ""}, 400, "<Code>InvalidArgument</Code>"},
 		{"prefix twice", raw{"s3", "GET", lake + "?list-type=2&prefix=red%2F&prefix=blue%2F", nil, ""}, 400, "<Code>InvalidArgument</Code>"},
-		{"a key with a parent in it", raw{"s3", "GET", lake + "/red/../blue/a", nil, ""}, 400, "<Error>"},
-		{"a bucket named as a folder", raw{"s3", "PUT", "/..", nil, ""}, 400, "<Error>"},
+		{"a key with a parent in it", raw{"s3", "GET", lake + "/red/../blue/a", nil, ""}, 400, "<Code>InvalidArgument</Code>"},
+		{"a bucket named as a folder", raw{"s3", "PUT", "/..", nil, ""}, 400, "<Code>InvalidBucketName</Code>"},
 		{"unknown method", raw{"s3", "PATCH", lake + "/red/a", nil, ""}, 405, "<Code>MethodNotAllowed</Code>"},
 		{"unknown header", raw{"s3", "PUT", lake + "/red/a", map[string]string{"X-Amz-Nosuch": "1"}, "x"}, 501, "<Code>NotImplemented</Code>"},
 		{"oversize form", raw{"sts", "POST", "/", form, "Action=GetCallerIdentity&Version=2011-06-15&Pad=" + strings.Repeat("x", 3<<20)}, 413, "<Code>RequestEntityTooLarge</Code>"},
@@ -104,11 +104,12 @@ func (s *story) attackRequests(t *testing.T) {
 		{"oversize XML", raw{"s3", "POST", "/v20180820/accessgrantsinstance", account, "<A>" + strings.Repeat("x", 3<<20) + "</A>"}, 413, "<Code>MaxMessageLengthExceeded</Code>"},
 		{"deep JSON", raw{"sso", "POST", "/", target("SWBExternalService.ListInstances"), strings.Repeat(`{"a":`, 20000) + "1" + strings.Repeat("}", 20000)}, 400, "SerializationException"},
 		{"deep XML", raw{"s3", "POST", "/v20180820/accessgrantsinstance", account, strings.Repeat("<a>", 20000) + strings.Repeat("</a>", 20000)}, 400, "<Code>MalformedXML</Code>"},
-		{"deep XML of S3", raw{"s3", "POST", lake + "?delete=", nil, strings.Repeat("<a>", 20000) + strings.Repeat("</a>", 20000)}, 400, "<Error>"},
+		{"deep XML of S3", raw{"s3", "POST", lake + "?delete=", nil, strings.Repeat("<a>", 20000) + strings.Repeat("</a>", 20000)}, 400, "<Error><Code>MalformedXML</Code>"},
 		{"entities", raw{"s3", "POST", "/v20180820/accessgrantsinstance", account, `<!DOCTYPE a [<!ENTITY b "c">]><CreateAccessGrantsInstanceRequest>&b;</CreateAccessGrantsInstanceRequest>`}, 400, "<Code>MalformedXML</Code>"},
 	} {
 		t.Run(a.name, func(t *testing.T) {
-			if got := s.send(t, a.raw); got.status != a.status || !strings.Contains(got.body, a.want) {
+			got := s.send(t, a.raw)
+			if got.status != a.status || !strings.Contains(got.body, a.want) {
 				t.Errorf("%d %.400s, want %d with %s", got.status, got.body, a.status, a.want)
 			}
 		})
@@ -127,9 +128,10 @@ func (s *story) attackBodies(t *testing.T) {
 		{"JSON with a key twice", raw{"sso", "POST", "/", target("SWBExternalService.ListInstances"), `{"MaxResults":1,"MaxResults":2}`}, []string{`"__type":"SerializationException"`}},
 		{"JSON of another type", raw{"sso", "POST", "/", target("SWBExternalService.ListInstances"), `{"MaxResults":"many"}`}, []string{`"__type":"SerializationException"`}},
 		{"JSON beyond a bound", raw{"sso", "POST", "/", target("SWBExternalService.ListInstances"), `{"MaxResults":1000000}`}, []string{`"__type":"ValidationException"`}},
-		{"JSON of a REST service", raw{"sso-oauth", "POST", "/token?aws_iam=t", asJSON, `{`}, []string{`"error"`}},
+		{"JSON of a REST service", raw{"sso-oauth", "POST", "/token?aws_iam=t", asJSON, `{`}, []string{`"__type":"InvalidRequestException"`, `"error":"invalid_request"`}},
 		{"XML that ends early", raw{"s3", "POST", "/v20180820/accessgrantsinstance/grant", account, `<CreateAccessGrantRequest><Permission>`}, []string{xmlError + "MalformedXML"}},
-		{"XML of S3 that ends early", raw{"s3", "POST", "/" + storyLake + "?delete=", map[string]string{"Content-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="}, `<Delete>`}, []string{"<Error><Code>"}},
+		{"XML of S3 that ends early", raw{"s3", "POST", "/" + storyLake + "?delete=", nil, `<Delete>`}, []string{"?>\n<Error><Code>MalformedXML</Code>"}},
+		{"XML of S3 under another checksum", raw{"s3", "POST", "/" + storyLake + "?delete=", map[string]string{"Content-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="}, `<Delete>`}, []string{"?>\n<Error><Code>BadDigest</Code>"}},
 		{"form with a bad escape", raw{"sts", "POST", "/", form, `Action=GetCallerIdentity&Version=2011-06-15&A=%zz`}, []string{"<ErrorResponse", "<Type>Sender</Type>", "<Code>MalformedQueryString</Code>"}},
 		{"form beyond a bound", raw{"iam", "POST", "/", form, `Action=ListUsers&Version=2010-05-08&MaxItems=0`}, []string{"<ErrorResponse", "<Code>ValidationError</Code>"}},
 		{"form without what is required", raw{"sts", "POST", "/", form, `Action=AssumeRole&Version=2011-06-15`}, []string{"<ErrorResponse", "<Code>ValidationError</Code>"}},

@@ -27,7 +27,35 @@ func TestAttacks(t *testing.T) {
 	t.Run("hosts", s.attackHosts)
 	t.Run("malformed", s.attackBodies)
 	t.Run("not implemented", s.attackUnimplemented)
-	s.noSecrets("Bearer ey", "eyJhbGciOi")
+	s.attackLog(t)
+}
+
+// attackLog looks for what came with requests, accepted and refused, in what the server wrote down.
+func (s *story) attackLog(t *testing.T) {
+	accepted, refused := s.token(mateo), s.token(mateo, map[string]any{"aud": "another-application"})
+	identity, err := s.swap(t.Context(), accepted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.swap(t.Context(), refused); err == nil {
+		t.Fatal("a token for another application was accepted")
+	}
+	secrets := []string{identity}
+	for _, token := range []string{accepted, refused} {
+		parts := strings.Split(token, ".")
+		secrets = append(secrets, parts[1], parts[2])
+	}
+	for _, cfg := range []aws.Config{s.data, s.app} {
+		key, err := cfg.Credentials.Retrieve(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets = append(secrets, key.SecretAccessKey, key.SessionToken)
+	}
+	if s.records(func(r record) bool { return r.EventName == "CreateTokenWithIAM" && r.ErrorCode != "" }) == nil {
+		t.Error("the refused exchange is not in the trail")
+	}
+	s.noSecrets(secrets...)
 }
 
 // part is a part of a JWT with other members; nil takes one away.
