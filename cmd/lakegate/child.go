@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,9 +16,20 @@ import (
 
 // dataAppCommand is the data application as a program of its own, in the same binary: the demo starts it as a child with
 // nothing but an environment.
-type dataAppCommand struct{}
+type dataAppCommand struct {
+	Attached bool `help:"End when standard input does."`
+}
 
-func (dataAppCommand) Run(ctx context.Context, s *streams) error {
+func (c *dataAppCommand) Run(ctx context.Context, s *streams) error {
+	if c.Attached {
+		var end context.CancelFunc
+		ctx, end = context.WithCancel(ctx)
+		defer end()
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			end()
+		}()
+	}
 	return dataapp.Run(ctx, s.getenv, s.err)
 }
 
@@ -25,6 +37,9 @@ func (dataAppCommand) Run(ctx context.Context, s *streams) error {
 type child struct {
 	cmd  *exec.Cmd
 	done chan error
+	// lifeline is the child's standard input. It ends with this process, however that ends, and the child with it: else a
+	// child that was left over would keep the port that the next start needs.
+	lifeline io.Closer
 }
 
 // startChild starts the data application and waits until it answers.
@@ -33,7 +48,7 @@ func startChild(ctx context.Context, s *streams, env []string, url string) (*chi
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	cmd := exec.Command(path, "dataapp") //nolint:gosec // this very program
+	cmd := exec.Command(path, "dataapp", "--attached") //nolint:gosec // this very program
 	cmd.Stdout, cmd.Stderr = s.err, s.err
 	cmd.Env = env
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "USERPROFILE", "SystemRoot"} {
@@ -41,10 +56,14 @@ func startChild(ctx context.Context, s *streams, env []string, url string) (*chi
 			cmd.Env = append(cmd.Env, name+"="+v)
 		}
 	}
+	lifeline, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start the data application: %w", err)
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the data application: %w", err)
 	}
-	c := &child{cmd: cmd, done: make(chan error, 1)}
+	c := &child{cmd: cmd, done: make(chan error, 1), lifeline: lifeline}
 	go func() { c.done <- cmd.Wait() }()
 	direct := &http.Client{Timeout: time.Second, Transport: &http.Transport{Proxy: nil}}
 	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); {
