@@ -63,6 +63,8 @@ func child(role, dir string) {
 				fmt.Println(n)
 				tell.Unlock()
 				if err != nil && role == "full" && n > 4000 {
+					// Ended in the middle of a write, it would leave the torn line of a crash.
+					_ = l.Close()
 					fmt.Println("end")
 					os.Exit(0)
 				}

@@ -19,6 +19,9 @@ func TestTerraform(t *testing.T) {
 	terraform := need(t, "terraform")
 	mirror := os.Getenv(mirrorVariable)
 	if mirror == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(mirrorVariable + " does not name a mirror with the AWS provider")
+		}
 		t.Skip("not run: " + mirrorVariable + " does not name a mirror with the AWS provider")
 	}
 	p := start(t, append([]string{"demo", "--empty", "--no-browser"}, anyPorts(true)...)...)
