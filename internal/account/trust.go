@@ -1,11 +1,6 @@
 package account
 
 import (
-	"cmp"
-	"encoding/json"
-	"fmt"
-	"strings"
-
 	"github.com/lakegate/lakegate/internal/arn"
 	"github.com/lakegate/lakegate/internal/policy"
 )
@@ -22,7 +17,7 @@ type Trust struct {
 // trusted by it.
 func newTrust(text string, ids map[string]string) Trust {
 	t := Trust{Text: text, IDs: ids}
-	resolved, err := t.rewrite(ids)
+	resolved, err := policy.RenamePrincipals(text, ids)
 	if err != nil {
 		return t
 	}
@@ -46,45 +41,11 @@ func (t *Trust) Show(arnOf func(id string) (string, bool)) string {
 	if len(renamed) == 0 {
 		return t.Text
 	}
-	text, err := t.rewrite(renamed)
+	text, err := policy.RenamePrincipals(t.Text, renamed)
 	if err != nil {
 		return t.Text
 	}
 	return text
-}
-
-// rewrite renames the AWS principals of every statement. Nothing else changes but white space and the order of elements.
-func (t *Trust) rewrite(names map[string]string) (string, error) {
-	if len(names) == 0 {
-		return t.Text, nil
-	}
-	name := func(old string) string { return cmp.Or(names[old], old) }
-	var root map[string]any
-	read := json.NewDecoder(strings.NewReader(t.Text))
-	read.UseNumber() // a condition's number keeps its digits
-	if err := read.Decode(&root); err != nil {
-		return "", fmt.Errorf("read trust policy: %w", err)
-	}
-	statements, ok := root["Statement"].([]any)
-	if !ok {
-		statements = []any{root["Statement"]}
-	}
-	for _, s := range statements {
-		statement, _ := s.(map[string]any)
-		principal, _ := statement["Principal"].(map[string]any)
-		switch named := principal["AWS"].(type) {
-		case string:
-			principal["AWS"] = name(named)
-		case []any:
-			for i := range named {
-				if text, ok := named[i].(string); ok {
-					named[i] = name(text)
-				}
-			}
-		}
-	}
-	text, err := json.Marshal(root)
-	return string(text), err
 }
 
 // principals lists the AWS principals that a policy's statements name.

@@ -1,9 +1,6 @@
 package bucket
 
 import (
-	"cmp"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -38,7 +35,7 @@ type Principals interface {
 // newPolicy compiles a policy with ids in place of ARNs.
 func newPolicy(text string, ids map[string]string) *Policy {
 	p := &Policy{Text: text, ids: ids, Public: true}
-	resolved, err := rename(text, ids)
+	resolved, err := policy.RenamePrincipals(text, ids)
 	if err != nil {
 		return p
 	}
@@ -57,53 +54,11 @@ func (p *Policy) Show(principals Principals) string {
 			gone[name] = id
 		}
 	}
-	text, err := rename(p.Text, gone)
+	text, err := policy.RenamePrincipals(p.Text, gone)
 	if err != nil {
 		return p.Text
 	}
 	return text
-}
-
-// rename renames the AWS principals of every statement. Without names the text stays as it is to the byte.
-func rename(text string, names map[string]string) (string, error) {
-	if len(names) == 0 {
-		return text, nil
-	}
-	var root map[string]any
-	read := json.NewDecoder(strings.NewReader(text))
-	read.UseNumber() // a condition's number keeps its digits
-	if err := read.Decode(&root); err != nil {
-		return "", fmt.Errorf("read bucket policy: %w", err)
-	}
-	statements, ok := root["Statement"].([]any)
-	if !ok {
-		statements = []any{root["Statement"]}
-	}
-	for _, s := range statements {
-		statement, _ := s.(map[string]any)
-		for _, element := range []string{"Principal", "NotPrincipal"} {
-			if principal, ok := statement[element].(map[string]any); ok {
-				principal["AWS"] = renameEach(principal["AWS"], names)
-				if principal["AWS"] == nil {
-					delete(principal, "AWS")
-				}
-			}
-		}
-	}
-	renamed, err := json.Marshal(root)
-	return string(renamed), err
-}
-
-func renameEach(named any, names map[string]string) any {
-	switch named := named.(type) {
-	case string:
-		return cmp.Or(names[named], named)
-	case []any:
-		for i := range named {
-			named[i] = renameEach(named[i], names)
-		}
-	}
-	return named
 }
 
 func malformed(message string) *wire.Error {

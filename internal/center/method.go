@@ -1,7 +1,6 @@
 package center
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -22,9 +21,9 @@ type Method struct {
 // means it no longer.
 func newMethod(text string, ids map[string]string) *Method {
 	m := &Method{Text: text, IDs: ids}
-	resolved, err := withIDs(text, ids)
+	resolved, err := policy.RenamePrincipals(text, ids)
 	if err == nil {
-		m.Document, _ = policy.Parse(resolved, policy.Actor)
+		m.Document, _ = policy.Parse([]byte(resolved), policy.Actor)
 	}
 	return m
 }
@@ -48,44 +47,4 @@ func parseActorPolicy(text []byte) (*policy.Document, error) {
 		}
 	}
 	return d, nil
-}
-
-// withIDs puts ids in the place of the ARNs of AWS principals. Nothing else changes but white space and the order of
-// elements.
-func withIDs(text string, ids map[string]string) ([]byte, error) {
-	if len(ids) == 0 {
-		return []byte(text), nil
-	}
-	var root map[string]any
-	read := json.NewDecoder(strings.NewReader(text))
-	read.UseNumber() // a condition's number keeps its digits
-	if err := read.Decode(&root); err != nil {
-		return nil, fmt.Errorf("read actor policy: %w", err)
-	}
-	statements, ok := root["Statement"].([]any)
-	if !ok {
-		statements = []any{root["Statement"]}
-	}
-	for _, s := range statements {
-		statement, _ := s.(map[string]any)
-		principal, _ := statement["Principal"].(map[string]any)
-		replaceNames(principal, ids)
-	}
-	return json.Marshal(root)
-}
-
-func replaceNames(principal map[string]any, ids map[string]string) {
-	switch names := principal["AWS"].(type) {
-	case string:
-		if id, ok := ids[names]; ok {
-			principal["AWS"] = id
-		}
-	case []any:
-		for i := range names {
-			name, _ := names[i].(string)
-			if id, ok := ids[name]; ok {
-				names[i] = id
-			}
-		}
-	}
 }
