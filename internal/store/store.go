@@ -20,7 +20,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -149,17 +148,17 @@ func WithRecorder(ctx context.Context, r Recorder) context.Context {
 type Tx struct {
 	db      *DB
 	tx      *sql.Tx
-	changes []Change
+	changes []Change // in their order, each once
+	changed map[Change]bool
 }
 
 // Changed adds a row to the change feed of this transaction.
 func (tx *Tx) Changed(kind, key string) {
 	c := Change{Kind: kind, Key: key}
-	for _, have := range tx.changes {
-		if have == c {
-			return
-		}
+	if tx.changed[c] {
+		return
 	}
+	tx.changed[c] = true
 	tx.changes = append(tx.changes, c)
 }
 
@@ -209,7 +208,7 @@ func (db *DB) update(ctx context.Context, do func(tx *Tx) error) error {
 		return fmt.Errorf("begin change: %w", err)
 	}
 	defer func() { _ = sqlTx.Rollback() }()
-	tx := &Tx{db: db, tx: sqlTx}
+	tx := &Tx{db: db, tx: sqlTx, changed: map[Change]bool{}}
 	if err := do(tx); err != nil {
 		return err
 	}
@@ -349,9 +348,4 @@ func Time(ms int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(ms).UTC()
-}
-
-// LikePrefix turns a literal into a LIKE pattern for texts that begin with it, to be used with ESCAPE '\'.
-func LikePrefix(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s) + "%"
 }
