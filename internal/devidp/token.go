@@ -53,9 +53,6 @@ func WithIssuedAt(t time.Time) Override {
 	}
 }
 
-// WithExpiry sets exp.
-func WithExpiry(t time.Time) Override { return WithClaim("exp", t.Unix()) }
-
 const claimNonce = "nonce"
 
 // IssueToken returns an ID token for a person, named by userName or oid, and a client, as if they had just signed in
