@@ -160,8 +160,11 @@ func (cl *claims) caller(accessKeyID string) *caller.Caller {
 type Cache struct {
 	ring *Ring
 	mu   sync.RWMutex
-	open map[string]opened
+	open map[credential]opened
 }
+
+// credential is what a client presents: both have to be the ones that belong together.
+type credential struct{ accessKeyID, token string }
 
 type opened struct {
 	secret string
@@ -171,11 +174,11 @@ type opened struct {
 const cacheSize = 16 << 10
 
 // NewCache returns a cache in front of the ring.
-func NewCache(r *Ring) *Cache { return &Cache{ring: r, open: map[string]opened{}} }
+func NewCache(r *Ring) *Cache { return &Cache{ring: r, open: map[credential]opened{}} }
 
 // Open is Ring.Open.
 func (c *Cache) Open(accessKeyID, token string) (string, *caller.Caller, error) {
-	key := accessKeyID + token
+	key := credential{accessKeyID, token}
 	c.mu.RLock()
 	o, ok := c.open[key]
 	c.mu.RUnlock()
