@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/lakegate/lakegate/internal/visit"
 )
 
 // How long the keys of an issuer are kept.
@@ -24,7 +26,7 @@ const (
 	retryTime    = 10 * time.Second
 	unknownTime  = time.Minute
 	maxIssuers   = 1024
-	maxFetchTime = 3 * fetchTime
+	maxFetchTime = 3 * visit.Time
 )
 
 // issuers keeps the keys of trusted token issuers by URL.
@@ -46,8 +48,11 @@ type issuerKeys struct {
 	refetching bool
 }
 
-func newIssuers(f *fetcher, now func() time.Time) *issuers {
-	return &issuers{fetch: f.keys, now: now, known: map[string]*issuerKeys{}}
+func newIssuers(v *visit.Visitor, now func() time.Time) *issuers {
+	fetch := func(ctx context.Context, issuer string) (keySet, time.Duration, error) {
+		return discover(ctx, v, issuer)
+	}
+	return &issuers{fetch: fetch, now: now, known: map[string]*issuerKeys{}}
 }
 
 // verify checks the signature of a token that names the issuer. The error says what failed, for the log.

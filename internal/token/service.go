@@ -17,6 +17,7 @@ import (
 	"github.com/lakegate/lakegate/internal/directory"
 	"github.com/lakegate/lakegate/internal/store"
 	"github.com/lakegate/lakegate/internal/trail"
+	"github.com/lakegate/lakegate/internal/visit"
 	"github.com/lakegate/lakegate/internal/wire"
 )
 
@@ -92,7 +93,9 @@ func New(cfg Config) *Service {
 	if s.longest == 0 {
 		s.longest = longestAssertion
 	}
-	s.issuers = newIssuers(newFetcher(cfg.Development, cfg.AllowPrivate, &tls.Config{RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12}), cfg.DB.Now)
+	s.issuers = newIssuers(visit.New(visit.Config{
+		Development: cfg.Development, AllowPrivate: cfg.AllowPrivate, TLS: &tls.Config{RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12},
+	}), cfg.DB.Now)
 	return s
 }
 

@@ -42,6 +42,7 @@ var floors = map[string]int{
 	"internal/store":     1,
 	"internal/storage":   1,
 	"internal/policy":    1,
+	"internal/visit":     1,
 	"internal/api":       1,
 	"internal/wire":      0,
 	"internal/caller":    0,
