@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,9 +77,24 @@ type Request struct {
 	MustAllow bool
 	// Context has the condition keys that only the operation knows; they override nothing that the server proves itself.
 	Context policy.Values
+	// Late are condition keys that cost something to find out; nil for none.
+	Late *Late
 	// As replaces the caller, for a service that acts in the course of a request.
 	As *caller.Caller
 }
+
+// Late is a family of condition keys that is found out when a policy that applies names one of them. A policy that denies
+// by them must see them: what cannot be found out fails the request.
+type Late struct {
+	// Prefix begins the keys, in lower case.
+	Prefix string
+	Find   func(ctx context.Context) (policy.Values, error)
+}
+
+// unknown says that late condition keys could not be found out.
+type unknown struct{ error }
+
+func (u unknown) Unwrap() error { return u.error }
 
 // Denied is the refusal of a request.
 type Denied struct {
@@ -96,6 +112,9 @@ func (d *Denied) Unwrap() error { return d.err }
 func (a *Authorizer) Authorize(ctx context.Context, r Request) error {
 	q, p, gone := a.question(ctx, r)
 	noted(ctx)
+	if u, ok := errors.AsType[unknown](gone); ok {
+		return u.error
+	}
 	d := policy.Decision{}
 	if gone == nil {
 		d = policy.Evaluate(q, p)
@@ -155,6 +174,18 @@ func (a *Authorizer) question(ctx context.Context, r Request) (*policy.Request, 
 	account := r.Account
 	if account == "" {
 		account = c.Account
+	}
+	if r.Late != nil && p.Mention(r.Late.Prefix) {
+		late, err := r.Late.Find(ctx)
+		if err != nil {
+			return nil, nil, unknown{fmt.Errorf("find condition keys %s…: %w", r.Late.Prefix, err)}
+		}
+		all := maps.Clone(r.Context)
+		if all == nil {
+			all = policy.Values{}
+		}
+		maps.Copy(all, late)
+		r.Context = all
 	}
 	return &policy.Request{
 		Principal:       Principal(c),

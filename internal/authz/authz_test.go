@@ -213,3 +213,50 @@ func TestTheLedger(t *testing.T) {
 		t.Error("Decide was noted")
 	}
 }
+
+// TestLateKeys: they are found out where a policy asks for them, decide there, and fail the request when they cannot be
+// found out, since a policy may deny by them.
+func TestLateKeys(t *testing.T) {
+	const key = "s3:ExistingObjectTag/team"
+	plain := allowing(t, "")
+	red := allowing(t, `,"Condition":{"StringEquals":{"`+key+`":"red"}}`)
+	failure := errors.New("the disk is gone")
+	for name, c := range map[string]struct {
+		policies []policy.Named
+		team     string
+		err      error
+		found    int
+		allowed  bool
+	}{
+		"not asked for":             {plain, "blue", nil, 0, true},
+		"not asked for, unreadable": {plain, "", failure, 0, true},
+		"as asked":                  {red, "red", nil, 1, true},
+		"another":                   {red, "blue", nil, 1, false},
+		"absent":                    {red, "", nil, 1, false},
+		"unreadable":                {red, "", failure, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := 0
+			own := policy.Values{}
+			r := authz.Request{Action: get.Action, Resource: get.Resource, Context: own, Late: &authz.Late{Prefix: "s3:existingobjecttag/", Find: func(context.Context) (policy.Values, error) {
+				found++
+				v := policy.Values{}
+				if c.team != "" {
+					v.Set(key, c.team)
+				}
+				return v, c.err
+			}}}
+			p := &principals{policies: policy.Policies{Identity: c.policies}, limits: plain}
+			err := ask(t, authorizer(p), user(), r)
+			if (err == nil) != c.allowed || found != c.found {
+				t.Errorf("got %v after %d looks, want %v after %d", err, found, c.allowed, c.found)
+			}
+			if c.err != nil && c.found > 0 && !errors.Is(err, failure) {
+				t.Errorf("the failure became %v", err)
+			}
+			if len(own) != 0 {
+				t.Errorf("the question itself was changed: %v", own)
+			}
+		})
+	}
+}

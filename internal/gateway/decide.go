@@ -63,6 +63,9 @@ func (x *exchange) question(ctx context.Context, n *Need) (authz.Request, error)
 		return authz.Request{}, err
 	}
 	q := authz.Request{Action: n.Action, Resource: n.Resource, Account: x.caller.Account, Context: values}
+	if n.Key != "" && readsTags(n.Action) {
+		q.Late = x.existingTags(n)
+	}
 	if n.Resource == "*" {
 		q.Resource = "arn:aws:s3:::*"
 	}
@@ -112,9 +115,6 @@ func (x *exchange) values(ctx context.Context, n *Need) (policy.Values, error) {
 			v["s3:resourceaccount"] = []string{b.Account}
 		}
 	}
-	if n.Key != "" && readsTags(n.Action) {
-		return v, x.existingTags(ctx, n, v)
-	}
 	return v, nil
 }
 
@@ -125,25 +125,29 @@ func readsTags(action string) bool {
 		strings.HasPrefix(name, "PutObjectTagging") || strings.HasPrefix(name, "PutObjectVersionTagging") || strings.HasPrefix(name, "DeleteObjectTagging") || strings.HasPrefix(name, "DeleteObjectVersionTagging")
 }
 
-// existingTags adds the tags of the stored object. A policy that denies by them must see them: unless the object is not
-// there, tags that cannot be read are a failure.
-func (x *exchange) existingTags(ctx context.Context, n *Need, v policy.Values) error {
-	ref := storage.ObjectRef{Bucket: n.Bucket, Key: n.Key}
-	if id := n.Context["s3:versionid"]; len(id) > 0 {
-		ref.VersionID = id[0]
-	}
-	tags, err := x.Storage.GetObjectTagging(ctx, ref)
-	if e, ok := errors.AsType[*storage.Error](err); ok && e.Status < http.StatusInternalServerError {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for name, value := range tags.Tags {
-		v["s3:existingobjecttag/"+strings.ToLower(name)] = []string{value}
-	}
-	return nil
+// existingTags are the tags of the stored object as condition keys. Of an object that is not there they are none.
+func (x *exchange) existingTags(n *Need) *authz.Late {
+	return &authz.Late{Prefix: existingTag, Find: func(ctx context.Context) (policy.Values, error) {
+		ref := storage.ObjectRef{Bucket: n.Bucket, Key: n.Key}
+		if id := n.Context["s3:versionid"]; len(id) > 0 {
+			ref.VersionID = id[0]
+		}
+		tags, err := x.Storage.GetObjectTagging(ctx, ref)
+		if e, ok := errors.AsType[*storage.Error](err); ok && e.Status < http.StatusInternalServerError {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		v := policy.Values{}
+		for name, value := range tags.Tags {
+			v[existingTag+strings.ToLower(name)] = []string{value}
+		}
+		return v, nil
+	}}
 }
+
+const existingTag = "s3:existingobjecttag/"
 
 // missing turns "no such key" into "access denied" for those who may not know: only who may list the bucket for the key
 // learns that it is not there.
