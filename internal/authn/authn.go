@@ -45,6 +45,8 @@ type Authenticator struct {
 	Now    func() time.Time
 	// Cache keeps the signing keys of the day.
 	Cache *sigv4.KeyCache
+	// Used is told of each request that a long-term key signed, and for which service; it may be nil.
+	Used func(accessKeyID, service string)
 }
 
 // Authenticate verifies the signature of a request to a service and returns who made it, with the proof that a body is
@@ -61,6 +63,9 @@ func (a *Authenticator) Authenticate(r *http.Request, sig *sigv4.Signature, opts
 	proof, err := sig.Verify(r, secret, opts)
 	if err != nil {
 		return nil, nil, err
+	}
+	if a.Used != nil && found.Session == nil {
+		a.Used(sig.Credential.AccessKeyID, sig.Credential.Service)
 	}
 	c := *found
 	c.Auth = authMethod(sig.Form)

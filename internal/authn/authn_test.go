@@ -49,7 +49,7 @@ func (c *credentials) Open(id, token string) (string, *caller.Caller, error) {
 func newAuthenticator() (*authn.Authenticator, *credentials) {
 	c := &credentials{
 		user:    &caller.Caller{Type: caller.User, ARN: "arn:aws:iam::111111111111:user/u"},
-		session: &caller.Caller{Type: caller.AssumedRole, ARN: "arn:aws:sts::111111111111:assumed-role/r/s"},
+		session: &caller.Caller{Type: caller.AssumedRole, ARN: "arn:aws:sts::111111111111:assumed-role/r/s", Session: &caller.Session{}},
 	}
 	return &authn.Authenticator{Keys: c, Sessions: c, Region: "us-east-1", Now: func() time.Time { return now }, Cache: &sigv4.KeyCache{}}, c
 }
@@ -111,6 +111,8 @@ func TestWhoSigned(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, _ := newAuthenticator()
+			used := ""
+			a.Used = func(id, service string) { used = id + " for " + service }
 			r := signed(t, c.signer, c.at)
 			if c.after != nil {
 				c.after(r)
@@ -129,6 +131,13 @@ func TestWhoSigned(t *testing.T) {
 			}
 			if got != c.want {
 				t.Errorf("got %q (%v), want %q", got, err, c.want)
+			}
+			noted := ""
+			if c.want == "arn:aws:iam::111111111111:user/u" {
+				noted = userKey + " for s3"
+			}
+			if used != noted {
+				t.Errorf("noted the use of %q, want %q", used, noted)
 			}
 			if err != nil && strings.Contains(err.Error(), c.signer.SecretAccessKey) && c.signer.SecretAccessKey != "" {
 				t.Errorf("the refusal tells the secret: %v", err)

@@ -129,7 +129,8 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, _ *Request, err
 }
 
 // answer goes through the steps: who, which bucket, whether, and then the operation.
-func (x *exchange) answer(ctx context.Context) (*answer, error) {
+func (x *exchange) answer(ctx context.Context) (a *answer, err error) {
+	defer wire.Recover(&err)
 	if err := x.authenticate(); err != nil {
 		x.entry.Step("signature", trail.Fail, err.Error())
 		return nil, err

@@ -147,7 +147,8 @@ func (d *apiDoor) serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	}
 }
 
-func (d *apiDoor) answer(ctx context.Context, r *http.Request, call *wire.Call, body []byte, sig *sigv4.Signature, sigErr error, entry *trail.Entry) (any, error) {
+func (d *apiDoor) answer(ctx context.Context, r *http.Request, call *wire.Call, body []byte, sig *sigv4.Signature, sigErr error, entry *trail.Entry) (out any, err error) {
+	defer wire.Recover(&err)
 	if call.Operation == nil {
 		return nil, wire.UnknownOperation()
 	}

@@ -169,6 +169,9 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	}
 	authenticator := &authn.Authenticator{
 		Keys: keys{r.accounts}, Sessions: session.NewCache(r.ring), Region: cfg.Region, Now: db.Now, Cache: &sigv4.KeyCache{},
+		Used: func(accessKeyID, service string) {
+			r.accounts.NoteUse(accessKeyID, account.Use{At: db.Now(), Service: service, Region: cfg.Region})
+		},
 	}
 	meter := newMeter()
 	meter.follow("lakegate_audit_failures_total", "Records that the audit log did not take.", func() float64 { return float64(r.trail.Failures()) })
@@ -235,6 +238,9 @@ func (r *rooms) tend(ctx context.Context) {
 
 func (r *rooms) close() error {
 	var errs []error
+	if r.accounts != nil {
+		errs = append(errs, r.accounts.SaveUses(context.Background()))
+	}
 	if r.storage != nil {
 		errs = append(errs, r.storage.Close())
 	}
