@@ -145,10 +145,13 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	if err != nil {
 		return err
 	}
-	r.tokens = token.New(token.Config{
+	r.tokens, err = token.Open(ctx, token.Config{
 		DB: db, Center: r.center, Directory: r.directory, Contexts: r.ring, Authorizer: authorizer, Keys: signing, WebURL: cfg.WebURL,
 		Strict: cfg.Compat == Strict, Development: cfg.Development, AllowPrivate: cfg.Issuers.AllowPrivate,
 	})
+	if err != nil {
+		return err
+	}
 	services := &services{
 		iam:           &account.IAM{Registry: r.accounts, Authorizer: authorizer},
 		organizations: &account.Organizations{Registry: r.accounts, Authorizer: authorizer},
@@ -259,14 +262,17 @@ func (r *rooms) nameOf(id *caller.Identity) string {
 	return p.UserName
 }
 
-// PersonActive implements session.People: the person is in the directory and enabled, and the application through which
-// it came is still there and enabled.
+// PersonActive implements session.People: the person is in the directory and enabled, the application through which it
+// came is still there and enabled, and nobody ended the sign-in.
 func (r *rooms) PersonActive(_ context.Context, id *caller.Identity) error {
 	if err := r.directory.PersonActive(id); err != nil {
 		return err
 	}
 	if !r.center.ApplicationEnabled(id.ApplicationARN) {
 		return errors.New("the application " + id.ApplicationARN + " is disabled or gone")
+	}
+	if r.tokens.SignInEnded(id) {
+		return errors.New("the sign-in has ended")
 	}
 	return nil
 }

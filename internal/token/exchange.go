@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/lakegate/lakegate/internal/api/ssooidc"
 	"github.com/lakegate/lakegate/internal/center"
@@ -17,7 +20,7 @@ import (
 // exchangeAssertion is the grant jwt-bearer.
 func (s *Service) exchangeAssertion(ctx context.Context, x *exchange) (*ssooidc.CreateTokenWithIAMOutput, error) {
 	if x.in.Assertion == nil || *x.in.Assertion == "" {
-		return nil, x.refuse("assertion", ssooidc.InvalidRequestException("Invalid request provided"), errors.New("the request has no assertion"))
+		return nil, x.refuse("assertion", invalidRequest(), errors.New("the request has no assertion"))
 	}
 	a, err := parseAssertion(*x.in.Assertion, s.algorithms)
 	if err != nil {
@@ -30,23 +33,25 @@ func (s *Service) exchangeAssertion(ctx context.Context, x *exchange) (*ssooidc.
 	if err := s.findPerson(x, &a.claims); err != nil {
 		return nil, err
 	}
-	if x.signedIn = a.claims.issued; x.signedIn.IsZero() {
-		x.signedIn = x.now
-	}
 	if err := s.admit(x, nil); err != nil {
 		return nil, err
 	}
-	out, refresh, err := s.issue(ctx, x, "")
+	f := x.begin(x.now)
+	f.issuer = x.issuer.ARN
+	if !a.claims.issued.IsZero() {
+		f.signedIn = a.claims.issued
+	}
+	out, refresh, err := s.issue(ctx, x, f)
 	if err != nil {
 		return nil, err
 	}
 	// Last, so that a token is not used up by a request that was refused.
 	id := tokenID(x.instance.ARN, a)
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
-		if err := useToken(ctx, tx, id, a.claims.expires.Add(clockSkew)); err != nil || refresh == nil {
+		if err := useToken(ctx, tx, id, a.claims.expires.Add(clockSkew)); err != nil {
 			return err
 		}
-		return insertRefresh(ctx, tx, *refresh)
+		return storeFamily(ctx, tx, f, refresh)
 	})
 	if errors.Is(err, errReplayed) {
 		return nil, x.refuse("first use", invalidGrant(), err)
@@ -56,6 +61,14 @@ func (s *Service) exchangeAssertion(ctx context.Context, x *exchange) (*ssooidc.
 	}
 	x.pass("first use", "")
 	return out, nil
+}
+
+// begin makes the family of an exchange that begins one: of what x found, for as long as a sign-in lasts from now.
+func (x *exchange) begin(now time.Time) *family {
+	return &family{
+		id: uuid.NewString(), client: x.app.ARN, application: x.app.ARN, instance: x.instance.ARN, user: x.person.ID,
+		grantType: x.in.GrantType, scopes: x.scopes, signedIn: now, expires: now.Add(familyTime),
+	}
 }
 
 // tokenID is what tells an assertion from every other: its jti, unique for an issuer, or else what was signed. The
@@ -145,7 +158,7 @@ func (s *Service) admit(x *exchange, bounds []string) error {
 		return x.refuse("assignment", ssooidc.AccessDeniedException(""), errors.New("the person is not assigned to the application, nor is a group of theirs"))
 	}
 	x.pass("assignment", "")
-	scopes, err := grantScopes(x.app.ScopeNames(), bounds, x.in.Scope)
+	scopes, err := grantScopes(scopesOf(x.app, x.instance), bounds, x.in.Scope)
 	if err != nil {
 		return x.refuse("scope", ssooidc.InvalidScopeException("Invalid scope provided"), err)
 	}
@@ -180,6 +193,11 @@ func grantScopes(configured, bounds, asked []string) ([]string, error) {
 		return nil, errors.New("no scope is left")
 	}
 	return compact(all), nil
+}
+
+// scopesOf are the configured scopes of an application that its instance knows.
+func scopesOf(a *center.Application, i *center.Instance) []string {
+	return slices.DeleteFunc(a.ScopeNames(), func(s string) bool { return s == scopeAccounts && !i.Organization })
 }
 
 // compact removes repetitions and keeps the order; somebody may have configured a scope that is there anyway.

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -67,8 +68,9 @@ func TestExchange(t *testing.T) {
 		if audit, _ := claims["sts:audit_context"].(string); audit == "" || !refusesContext(h, audit) {
 			t.Error("the audit context opens as an identity context")
 		}
-		access, err := h.tokens.OpenAccess(*out.AccessToken)
-		if diff := cmp.Diff(&token.Access{Person: *person, Scopes: out.Scope, Expires: h.Now().Add(time.Hour)}, access); err != nil || diff != "" {
+		access, err := h.tokens.OpenAccess(t.Context(), *out.AccessToken)
+		wantAccess := token.Access{Client: h.app, Person: *person, Scopes: out.Scope, SignedIn: h.Now(), Expires: h.Now().Add(time.Hour), Family: access.Family}
+		if diff := cmp.Diff(wantAccess, access); err != nil || diff != "" || access.Family == "" {
 			t.Errorf("access token: %v\n%s", err, diff)
 		}
 		if !refusesContext(h, *out.AccessToken) {
@@ -90,7 +92,7 @@ func TestExchange(t *testing.T) {
 			}
 		}
 		h.Pass(time.Hour)
-		if _, err := h.tokens.OpenAccess(*out.AccessToken); err == nil {
+		if _, err := h.tokens.OpenAccess(t.Context(), *out.AccessToken); !errors.Is(err, token.ErrExpired) {
 			t.Error("the access token outlives its hour")
 		}
 	})

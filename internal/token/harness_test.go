@@ -201,7 +201,9 @@ func open(t testing.TB, url string, change func(*token.Config)) *house {
 	}
 	change(&cfg)
 	h.keys = cfg.Keys
-	h.tokens = token.New(cfg)
+	if h.tokens, err = token.Open(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
 	h.tti = h.trust(t, h.issuer.URL, "oid", "externalId")
 	app, err := h.Service.CreateApplication(ctx, &ssoadmin.CreateApplicationInput{InstanceArn: h.Instance.ARN, ApplicationProviderArn: center.ProviderCustom, Name: "App"})
 	if err != nil {

@@ -155,9 +155,12 @@ func (h *house) again(t testing.TB, algorithm string) *house {
 	}
 	next := *h
 	next.keys = keys
-	next.tokens = token.New(token.Config{
+	next.tokens, err = token.Open(t.Context(), token.Config{
 		DB: h.DB, Center: h.Center, Directory: h.Directory, Contexts: h.ring, Authorizer: h.Authorizer, Keys: keys, WebURL: webURL, Development: true,
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &next
 }
 

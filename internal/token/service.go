@@ -25,10 +25,13 @@ import (
 const (
 	// tokenTime is the life of what an exchange gives.
 	tokenTime = time.Hour
-	// refreshTime is how long a sign-in can be refreshed: AWS's default of an interactive session.
-	refreshTime = 8 * time.Hour
+	// familyTime is how long a sign-in lasts, however often it is refreshed or handed on: AWS's default of an interactive
+	// session.
+	familyTime = 8 * time.Hour
 	// clockSkew is how far an issuer's clock may differ.
 	clockSkew = time.Minute
+	// nodeSkew is how far the clocks of nodes that share a database may differ.
+	nodeSkew = 10 * time.Minute
 	// longestAssertion bounds how long the use of an assertion has to be remembered.
 	longestAssertion = 24 * time.Hour
 )
@@ -79,10 +82,12 @@ type Service struct {
 	algorithms []jose.SignatureAlgorithm
 	issuers    *issuers
 	longest    time.Duration
+	// ended is the ids of the families that ended.
+	ended store.Mirror[struct{}]
 }
 
-// New returns the service.
-func New(cfg Config) *Service {
+// Open returns the service, which follows the database from then on.
+func Open(ctx context.Context, cfg Config) (*Service, error) {
 	s := &Service{
 		db: cfg.DB, center: cfg.Center, people: cfg.Directory, contexts: cfg.Contexts, authorizer: cfg.Authorizer,
 		keys: cfg.Keys, webURL: cfg.WebURL, algorithms: extendedAlgorithms, longest: cfg.LongestAssertion,
@@ -96,7 +101,11 @@ func New(cfg Config) *Service {
 	s.issuers = newIssuers(visit.New(visit.Config{
 		Development: cfg.Development, AllowPrivate: cfg.AllowPrivate, TLS: &tls.Config{RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12},
 	}), cfg.DB.Now)
-	return s
+	s.ended.Kind, s.ended.One, s.ended.Every = kindEnded, readEnded, eachEnded
+	if err := s.db.Follow(ctx, &s.ended); err != nil {
+		return nil, fmt.Errorf("open tokens: %w", err)
+	}
+	return s, nil
 }
 
 // Tend forgets what has expired and rotates the signing keys. It is called from time to time.
@@ -146,10 +155,9 @@ type exchange struct {
 	app      *center.Application
 	instance *center.Instance
 
-	issuer   *center.Issuer
-	person   directory.Person
-	scopes   []string
-	signedIn time.Time
+	issuer *center.Issuer
+	person directory.Person
+	scopes []string
 }
 
 // refuse notes what failed and returns what the client is told.
@@ -165,6 +173,20 @@ func invalidGrant() *wire.Error  { return ssooidc.InvalidGrantException("Invalid
 func invalidClient() *wire.Error { return ssooidc.InvalidClientException("Invalid client provided") }
 func unauthorizedClient() *wire.Error {
 	return ssooidc.UnauthorizedClientException("Client is not authorized to perform this operation")
+}
+
+func invalidRequest() *wire.Error { return ssooidc.InvalidRequestException("Invalid request provided") }
+
+// refuseToken notes what is wrong with a code or a token of ours and returns what the client is told: that it expired, or
+// that it is not valid. What is not about the token is an error of the server.
+func (x *exchange) refuseToken(step string, err error) error {
+	switch {
+	case errors.Is(err, ErrExpired):
+		return x.refuse(step, ssooidc.ExpiredTokenException("Token has expired"), err)
+	case errors.Is(err, ErrInvalid), errors.Is(err, ErrEnded), errors.Is(err, ErrInactive):
+		return x.refuse(step, invalidGrant(), err)
+	}
+	return err
 }
 
 // begin finds the application, asks whether the caller may act as it, and whether it may ask for this grant.

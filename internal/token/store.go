@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -72,55 +71,4 @@ func useToken(ctx context.Context, tx *store.Tx, id []byte, expires time.Time) e
 		return errReplayed
 	}
 	return err
-}
-
-// refreshToken is a row of refresh_tokens.
-type refreshToken struct {
-	hash                              []byte
-	family, application, user, issuer string
-	scopes                            []string
-	signedIn, expires, used           time.Time
-}
-
-const selectRefresh = `SELECT hash, family, application, user_id, issuer, scopes, signed_in, expires, used FROM refresh_tokens`
-
-func scanRefresh(s store.Scanner) (r refreshToken, err error) {
-	var (
-		scopes                  string
-		signedIn, expires, used int64
-	)
-	err = s.Scan(&r.hash, &r.family, &r.application, &r.user, &r.issuer, &scopes, &signedIn, &expires, &used)
-	r.scopes, r.signedIn, r.expires, r.used = strings.Fields(scopes), store.Time(signedIn), store.Time(expires), store.Time(used)
-	return r, err
-}
-
-func readRefresh(ctx context.Context, q store.Querier, hash []byte) (refreshToken, error) {
-	return store.One(ctx, q, scanRefresh, selectRefresh+` WHERE hash = ?`, hash)
-}
-
-func insertRefresh(ctx context.Context, tx *store.Tx, r refreshToken) error {
-	_, err := tx.Exec(ctx, `INSERT INTO refresh_tokens (hash, family, application, user_id, issuer, scopes, signed_in, expires, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)`,
-		r.hash, r.family, r.application, r.user, r.issuer, strings.Join(r.scopes, " "), store.Millis(r.signedIn), store.Millis(r.expires))
-	return err
-}
-
-// spendRefresh marks a refresh token as used and reports whether it was still to be used.
-func spendRefresh(ctx context.Context, tx *store.Tx, hash []byte, now time.Time) (bool, error) {
-	n, err := tx.Exec(ctx, `UPDATE refresh_tokens SET used = ? WHERE hash = ? AND used = 0`, store.Millis(now), hash)
-	return n == 1, err
-}
-
-func endFamily(ctx context.Context, tx *store.Tx, family string) error {
-	_, err := tx.Exec(ctx, `DELETE FROM refresh_tokens WHERE family = ?`, family)
-	return err
-}
-
-// sweep forgets what expiry refuses anyway.
-func sweep(ctx context.Context, tx *store.Tx, now time.Time) error {
-	for _, table := range []string{"used_tokens", "refresh_tokens"} {
-		if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE expires < ?`, store.Millis(now)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
