@@ -160,3 +160,40 @@ func TestTheMembersOfARequestAreBounded(t *testing.T) {
 		t.Errorf("%d %s", r.status, r.text)
 	}
 }
+
+// Who presents bad tokens is told to wait and stops writing into the audit log. A good token from the same address, which
+// a provider shares with its other customers, is not kept out by it.
+func TestBadTokensAreThrottled(t *testing.T) {
+	h := fresh(t)
+	from := func(ip, token string) reply {
+		return h.send(t, "GET", "/scim/v2/"+storeID+"/Users", "", func(r *http.Request) {
+			r.RemoteAddr = ip + ":4000"
+			r.Header.Set("Authorization", "Bearer "+token)
+		})
+	}
+	let := 0
+	for ; from("192.0.2.1", "x").status == 401; let++ {
+		if let > 1000 {
+			t.Fatal("nothing bounds bad tokens")
+		}
+	}
+	records, _ := h.records(t)
+	before := len(records)
+	r := from("192.0.2.1", "x")
+	if after := r.header.Get("Retry-After"); r.status != 429 || after == "" || after == "0" || !strings.Contains(r.text, "messages:2.0:Error") {
+		t.Errorf("after %d: %d %q %s", let, r.status, after, r.text)
+	}
+	if records, _ = h.records(t); len(records) != before {
+		t.Errorf("%d records were written for throttled requests", len(records)-before)
+	}
+	if r := from("192.0.2.1", h.token); r.status != 200 {
+		t.Errorf("the good token: %d", r.status)
+	}
+	if r := from("192.0.2.2", "x"); r.status != 401 {
+		t.Errorf("another source: %d", r.status)
+	}
+	h.clock.Add(int64(time.Hour))
+	if r := from("192.0.2.1", "x"); r.status != 401 {
+		t.Errorf("an hour later: %d", r.status)
+	}
+}

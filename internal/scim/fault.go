@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/lakegate/lakegate/internal/directory"
 	"github.com/lakegate/lakegate/internal/wire"
@@ -26,7 +27,8 @@ type fault struct {
 	status   int
 	scimType string
 	detail   string
-	err      error // the cause, for the log alone
+	after    time.Duration // when to come again, if that is said
+	err      error         // the cause, for the log alone
 }
 
 func (f *fault) Error() string {
@@ -41,6 +43,11 @@ func (f *fault) Unwrap() error { return f.err }
 // bad refuses a request with status 400.
 func bad(scimType, format string, args ...any) *fault {
 	return &fault{status: http.StatusBadRequest, scimType: scimType, detail: fmt.Sprintf(format, args...)}
+}
+
+// tooSoon refuses a request that may come again later.
+func tooSoon(after time.Duration, detail string) *fault {
+	return &fault{status: http.StatusTooManyRequests, detail: detail, after: after}
 }
 
 func notFound(what, id string) *fault {
@@ -71,7 +78,7 @@ func faultOf(err error) *fault {
 // codes name statuses in the trail, as AWS names its errors.
 var codes = map[int]string{
 	http.StatusUnauthorized: "UnauthorizedException", http.StatusForbidden: "AccessDeniedException", http.StatusNotFound: "ResourceNotFoundException",
-	http.StatusConflict: "ConflictException", http.StatusInternalServerError: "InternalServerException", http.StatusServiceUnavailable: "ServiceUnavailableException",
+	http.StatusConflict: "ConflictException", http.StatusTooManyRequests: "ThrottlingException", http.StatusInternalServerError: "InternalServerException", http.StatusServiceUnavailable: "ServiceUnavailableException",
 }
 
 // recorded is the fault as the trail records it.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"mime"
 	"net"
 	"net/http"
@@ -49,6 +50,8 @@ type Handler struct {
 	log       *slog.Logger
 	// scans bounds the lists at work that have to read every resource of a store.
 	scans chan struct{}
+	// refused counts bad tokens by their source.
+	refused throttle
 }
 
 // maxScans is how many such lists work at once; further ones wait.
@@ -113,6 +116,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, entry := h.trail.Begin(ctx, trail.Operation{Source: "identitystore.amazonaws.com", Name: name, ReadOnly: readOnly})
 
 	out, err := h.answer(ctx, w, req, found, allow)
+	if errors.Is(err, errUnauthorized) {
+		if wait, ok := h.refused.failed(origin.SourceIP, h.directory.Now()); !ok {
+			// Nothing was done, and each refusal recorded is a line that a stranger writes.
+			h.log.WarnContext(ctx, "too many bad SCIM tokens", slog.String("request", origin.ID), slog.String("store", storeID), slog.String("source", origin.SourceIP))
+			h.write(w, r, origin.ID, answer{}, tooSoon(wait, "There were too many requests with a token that is not valid."))
+			return
+		}
+	}
 	var f *fault
 	if err != nil {
 		f = faultOf(err)
@@ -271,6 +282,9 @@ func (h *Handler) write(w http.ResponseWriter, r *http.Request, requestID string
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	if f != nil {
+		if f.after > 0 {
+			header.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.after.Seconds()))))
+		}
 		out = answer{status: f.status, body: tree{"schemas": []any{urnError}, "status": strconv.Itoa(f.status), "detail": f.detail, "exceptionRequestId": requestID}}
 		if f.scimType != "" {
 			out.body["scimType"] = f.scimType
