@@ -191,6 +191,9 @@ func (c *demoCommand) play(ctx context.Context, s *streams, srv *server.Server, 
 	if err := appListener.Close(); err != nil {
 		return nil, fmt.Errorf("listen for the data application: %w", err)
 	}
+	if err := signInAtProvider(ctx, srv, provider, instance); err != nil {
+		return nil, err
+	}
 	if !c.Empty {
 		err = c.seed(ctx, s, srv, st, demo.Config{
 			Endpoint: endpoint, Region: srv.Region(), Center: centerKey, Data: dataKey, InstanceARN: instance, StoreID: storeID,

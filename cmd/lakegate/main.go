@@ -20,6 +20,7 @@ type cli struct {
 	Demo       demoCommand       `cmd:"" help:"Run a server with the development identity provider, the data application and a seeded story."`
 	Env        envCommand        `cmd:"" help:"Print export lines that point the AWS CLI and SDKs at the server of a directory."`
 	Scim       scimCommand       `cmd:"" help:"Manage provisioning by SCIM."`
+	SignIn     signInCommand     `cmd:"" help:"Manage where people sign in."`
 	Why        whyCommand        `cmd:"" help:"Tell, step by step, why a request was answered as it was."`
 	Operations operationsCommand `cmd:"" help:"Print which operations of which service are implemented."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`

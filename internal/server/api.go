@@ -16,6 +16,7 @@ import (
 	"github.com/lakegate/lakegate/internal/authn"
 	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/signin"
 	"github.com/lakegate/lakegate/internal/sigv4"
 	"github.com/lakegate/lakegate/internal/trail"
 	"github.com/lakegate/lakegate/internal/wire"
@@ -29,9 +30,11 @@ type apiDoor struct {
 	trail  *trail.Trail
 	origin *origin
 	s3     http.Handler
-	log    *slog.Logger
-	meter  *meter
-	slots  chan struct{}
+	// authorize answers browsers that a client sent to the authorization endpoint.
+	authorize http.HandlerFunc
+	log       *slog.Logger
+	meter     *meter
+	slots     chan struct{}
 }
 
 // maxBody bounds the body of an API request. The largest member of any of them is a resource policy of 350,000 characters.
@@ -73,6 +76,11 @@ func (d *apiDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			slog.Int("status", sw.code()), slog.String("source", req.SourceIP), slog.Duration("took", time.Since(started)))
 	}()
 
+	if signin.OwnsAuthorize(r) {
+		service, operation = "signin", "Authorize"
+		d.authorize(sw, r)
+		return
+	}
 	sig, sigErr := sigv4.Parse(r)
 	if !d.isAPI(r, sig) {
 		d.s3.ServeHTTP(sw, r)

@@ -39,6 +39,9 @@ type Config struct {
 	// WebURL is how browsers and applications reach the web door, without a slash at the end. It is the beginning of the
 	// identity center's issuer, so it cannot change once tokens are verified against it. Empty is http:// and the address.
 	WebURL string `yaml:"web_url"`
+	// APIURL is how people's clients reach the API door, without a slash at the end, as the sign-in tells them. Empty is
+	// http:// and the address.
+	APIURL string `yaml:"api_url"`
 	// TrustedProxies are the networks whose X-Forwarded-For is believed for aws:SourceIp; by default none.
 	TrustedProxies []string `yaml:"trusted_proxies"`
 
@@ -145,10 +148,13 @@ func (c *Config) check() error {
 	if c.ManagementAccount != "" && !arn.IsAccountID(c.ManagementAccount) {
 		return fmt.Errorf("management account %q: want twelve digits", c.ManagementAccount)
 	}
-	if c.WebURL != "" {
-		u, err := url.Parse(c.WebURL)
+	for name, text := range map[string]string{"web_url": c.WebURL, "api_url": c.APIURL} {
+		if text == "" {
+			continue
+		}
+		u, err := url.Parse(text)
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || (u.Path != "" && u.Path[len(u.Path)-1] == '/') {
-			return fmt.Errorf("web_url %q: want http(s)://host[:port][/path] without a slash at the end", c.WebURL)
+			return fmt.Errorf("%s %q: want http(s)://host[:port][/path] without a slash at the end", name, text)
 		}
 	}
 	for _, p := range c.TrustedProxies {

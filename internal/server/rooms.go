@@ -30,11 +30,13 @@ import (
 	"github.com/lakegate/lakegate/internal/gateway"
 	"github.com/lakegate/lakegate/internal/grants"
 	"github.com/lakegate/lakegate/internal/session"
+	"github.com/lakegate/lakegate/internal/signin"
 	"github.com/lakegate/lakegate/internal/sigv4"
 	"github.com/lakegate/lakegate/internal/storage"
 	"github.com/lakegate/lakegate/internal/store"
 	"github.com/lakegate/lakegate/internal/token"
 	"github.com/lakegate/lakegate/internal/trail"
+	"github.com/lakegate/lakegate/internal/visit"
 	"github.com/lakegate/lakegate/internal/wire"
 )
 
@@ -51,6 +53,7 @@ type rooms struct {
 	buckets   *bucket.Registry
 	grants    *grants.Registry
 	tokens    *token.Service
+	signIn    *signin.Service
 	trail     *trail.Trail
 	ready     atomic.Bool
 }
@@ -152,6 +155,18 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	if err != nil {
 		return err
 	}
+	origin, err := newOrigin(cfg.Region, cfg.TrustedProxies, db.Now)
+	if err != nil {
+		return err
+	}
+	r.signIn, err = signin.New(ctx, signin.Config{
+		DB: db, Center: r.center, Directory: r.directory, Tokens: r.tokens, Authorizer: authorizer, Trail: r.trail, Origin: origin.of,
+		WebURL: cfg.WebURL, APIURL: cfg.APIURL, Region: cfg.Region, Log: r.log,
+		Visitor: visit.New(visit.Config{Development: cfg.Development, AllowPrivate: cfg.Issuers.AllowPrivate}),
+	})
+	if err != nil {
+		return err
+	}
 	services := &services{
 		iam:           &account.IAM{Registry: r.accounts, Authorizer: authorizer},
 		organizations: &account.Organizations{Registry: r.accounts, Authorizer: authorizer},
@@ -160,15 +175,12 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		lakegate: &ownService{
 			TokenService: directory.TokenService{Directory: r.directory, Accounts: r.accounts, Authorizer: authorizer, WebURL: cfg.WebURL},
 			Service:      explain.Service{Trail: r.trail, Accounts: r.accounts, Authorizer: authorizer},
+			signIn:       r.signIn,
 		},
 		s3control: access,
 		ssoadmin:  &center.Service{Center: r.center, Accounts: r.accounts, Authorizer: authorizer},
-		ssooidc:   r.tokens,
+		ssooidc:   &oidcService{tokenExchange: r.tokens, signIn: r.signIn},
 		sts:       &session.Service{Ring: r.ring, Accounts: principals{r.accounts}, People: r, Authorizer: authorizer, Now: db.Now},
-	}
-	origin, err := newOrigin(cfg.Region, cfg.TrustedProxies, db.Now)
-	if err != nil {
-		return err
 	}
 	authenticator := &authn.Authenticator{
 		Keys: keys{r.accounts}, Sessions: session.NewCache(r.ring), Region: cfg.Region, Now: db.Now, Cache: &sigv4.KeyCache{},
@@ -181,14 +193,14 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	meter.follow("lakegate_audit_dropped_total", "Records that LookupEvents lacks, because they came faster than the database took them.", func() float64 { return float64(r.trail.Dropped()) })
 	r.trail.NamePeople(r.nameOf)
 	r.apiHandler = &apiDoor{
-		mux: services.mount(), authn: authenticator, trail: r.trail, origin: origin, log: r.log, meter: meter,
+		mux: services.mount(), authn: authenticator, trail: r.trail, origin: origin, log: r.log, meter: meter, authorize: r.signIn.Authorize,
 		slots: make(chan struct{}, cfg.Limits.Requests),
 		s3: &gateway.Gateway{
 			Storage: r.storage, Buckets: r.buckets, Authenticator: authenticator, Authorizer: authorizer, Trail: r.trail, People: people{r.directory},
 			Hosts: gateway.HostRules{Bases: cfg.BaseNames}, Region: cfg.Region, Log: r.log,
 		},
 	}
-	r.webHandler = r.webDoor(cfg, db, meter, services, origin)
+	r.webHandler = r.webDoor(cfg, db, meter, origin)
 	return nil
 }
 
@@ -201,7 +213,7 @@ type services struct {
 	lakegate      *ownService
 	s3control     *grants.Service
 	ssoadmin      *center.Service
-	ssooidc       *token.Service
+	ssooidc       *oidcService
 	sts           *session.Service
 }
 
@@ -209,7 +221,19 @@ type services struct {
 type ownService struct {
 	directory.TokenService
 	explain.Service
+	signIn
 }
+
+// oidcService is sso-oidc, which two rooms have a part in: the exchange of tokens by applications, and signing in.
+type oidcService struct {
+	tokenExchange
+	signIn
+}
+
+type (
+	tokenExchange = *token.Service
+	signIn        = *signin.Service
+)
 
 func (s *services) mount() *wire.Mux {
 	m := &wire.Mux{}
@@ -233,6 +257,9 @@ func (r *rooms) tend(ctx context.Context) {
 	}
 	if err := r.tokens.Tend(ctx); err != nil {
 		r.log.ErrorContext(ctx, "cannot tend the tokens", slog.Any("error", err))
+	}
+	if err := r.signIn.Tend(ctx); err != nil {
+		r.log.ErrorContext(ctx, "cannot tend the sign-ins", slog.Any("error", err))
 	}
 	if err := r.accounts.SaveUses(ctx); err != nil {
 		r.log.ErrorContext(ctx, "cannot save the last uses of access keys", slog.Any("error", err))

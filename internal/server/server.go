@@ -71,6 +71,9 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, getenv func(string
 	if s.cfg.WebURL == "" {
 		s.cfg.WebURL = "http://" + s.webDoor.Addr().String()
 	}
+	if s.cfg.APIURL == "" {
+		s.cfg.APIURL = "http://" + s.apiListen.Addr().String()
+	}
 	if s.db, err = store.Open(ctx, store.Config{URL: cfg.Database, Keys: keys, Log: log}); err != nil {
 		return s, err
 	}

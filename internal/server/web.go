@@ -8,7 +8,7 @@ import (
 )
 
 // webDoor serves what is for browsers, provisioning clients and operators.
-func (r *rooms) webDoor(cfg *Config, db *store.DB, meter *meter, services *services, origin *origin) http.Handler {
+func (r *rooms) webDoor(cfg *Config, db *store.DB, meter *meter, origin *origin) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, req *http.Request) {
@@ -20,6 +20,7 @@ func (r *rooms) webDoor(cfg *Config, db *store.DB, meter *meter, services *servi
 	})
 	mux.Handle("GET /metrics", meter.handler())
 	mux.Handle(scim.Prefix, scim.New(scim.Config{Directory: r.directory, Trail: r.trail, WebURL: cfg.WebURL, Origin: origin.of, Log: r.log}))
-	mux.Handle("/{instance}/", services.ssooidc.Publisher())
+	r.signIn.Mount(mux)
+	mux.Handle("/{instance}/", r.tokens.Publisher())
 	return http.MaxBytesHandler(mux, maxBody)
 }

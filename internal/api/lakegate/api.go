@@ -27,7 +27,10 @@ var Model = &wire.ServiceModel{
 type Service interface {
 	CreateScimToken(ctx context.Context, in *CreateScimTokenInput) (*CreateScimTokenOutput, error)
 	DeleteScimToken(ctx context.Context, in *DeleteScimTokenInput) (*DeleteScimTokenOutput, error)
+	DeleteSignInProvider(ctx context.Context, in *DeleteSignInProviderInput) (*DeleteSignInProviderOutput, error)
+	GetSignInProvider(ctx context.Context, in *GetSignInProviderInput) (*GetSignInProviderOutput, error)
 	ListScimTokens(ctx context.Context, in *ListScimTokensInput) (*ListScimTokensOutput, error)
+	PutSignInProvider(ctx context.Context, in *PutSignInProviderInput) (*PutSignInProviderOutput, error)
 	Why(ctx context.Context, in *WhyInput) (*WhyOutput, error)
 }
 
@@ -37,7 +40,10 @@ func Operations(impl any) []wire.Operation {
 	return []wire.Operation{
 		wire.Op[CreateScimTokenInput, CreateScimTokenOutput](impl, wire.OperationModel{Name: "CreateScimToken", Method: "POST", URI: "/"}),
 		wire.Op[DeleteScimTokenInput, DeleteScimTokenOutput](impl, wire.OperationModel{Name: "DeleteScimToken", Method: "POST", URI: "/"}),
+		wire.Op[DeleteSignInProviderInput, DeleteSignInProviderOutput](impl, wire.OperationModel{Name: "DeleteSignInProvider", Method: "POST", URI: "/"}),
+		wire.Op[GetSignInProviderInput, GetSignInProviderOutput](impl, wire.OperationModel{Name: "GetSignInProvider", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListScimTokensInput, ListScimTokensOutput](impl, wire.OperationModel{Name: "ListScimTokens", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[PutSignInProviderInput, PutSignInProviderOutput](impl, wire.OperationModel{Name: "PutSignInProvider", Method: "POST", URI: "/"}),
 		wire.Op[WhyInput, WhyOutput](impl, wire.OperationModel{Name: "Why", Method: "POST", URI: "/", ReadOnly: true}),
 	}
 }
@@ -97,6 +103,34 @@ type DeleteScimTokenInput struct {
 // DeleteScimTokenOutput is what DeleteScimToken answers.
 type DeleteScimTokenOutput struct{}
 
+// DeleteSignInProviderInput is what DeleteSignInProvider takes.
+type DeleteSignInProviderInput struct {
+	InstanceArn *string `aws:"InstanceArn,InstanceArn"`
+}
+
+// DeleteSignInProviderOutput is what DeleteSignInProvider answers.
+type DeleteSignInProviderOutput struct{}
+
+// GetSignInProviderInput is what GetSignInProvider takes.
+type GetSignInProviderInput struct {
+	InstanceArn *string `aws:"InstanceArn,InstanceArn"`
+}
+
+// GetSignInProviderOutput is what GetSignInProvider answers.
+type GetSignInProviderOutput struct {
+	InstanceArn                string          `aws:"InstanceArn,InstanceArn,required"`
+	IssuerUrl                  string          `aws:"IssuerUrl,IssuerUrl,required"`
+	ClientId                   string          `aws:"ClientId,SignInClientId,required"`
+	HasClientSecret            bool            `aws:"HasClientSecret,Flag,required"`
+	Scopes                     []string        `aws:"Scopes,SignInScopes,required"`
+	ClaimAttributePath         string          `aws:"ClaimAttributePath,ClaimAttributePath,required"`
+	IdentityStoreAttributePath SignInAttribute `aws:"IdentityStoreAttributePath,SignInAttribute,required"`
+	SessionMinutes             int             `aws:"SessionMinutes,SessionMinutes,required"`
+	StartUrl                   string          `aws:"StartUrl,Text,required"`
+	RedirectUri                string          `aws:"RedirectUri,Text,required"`
+	UpdatedAt                  time.Time       `aws:"UpdatedAt,Timestamp,required"`
+}
+
 // ListScimTokensInput is what ListScimTokens takes.
 type ListScimTokensInput struct {
 	IdentityStoreId *string `aws:"IdentityStoreId,IdentityStoreId"`
@@ -105,6 +139,25 @@ type ListScimTokensInput struct {
 // ListScimTokensOutput is what ListScimTokens answers.
 type ListScimTokensOutput struct {
 	Tokens []ScimToken `aws:"Tokens,ScimTokens,required"`
+}
+
+// PutSignInProviderInput is what PutSignInProvider takes.
+type PutSignInProviderInput struct {
+	InstanceArn                *string         `aws:"InstanceArn,InstanceArn"`
+	IssuerUrl                  string          `aws:"IssuerUrl,IssuerUrl,required"`
+	ClientId                   string          `aws:"ClientId,SignInClientId,required"`
+	ClientSecret               *string         `aws:"ClientSecret,SignInClientSecret,sensitive"`
+	Scopes                     []string        `aws:"Scopes,SignInScopes"`
+	ClaimAttributePath         string          `aws:"ClaimAttributePath,ClaimAttributePath,required"`
+	IdentityStoreAttributePath SignInAttribute `aws:"IdentityStoreAttributePath,SignInAttribute,required"`
+	SessionMinutes             *int            `aws:"SessionMinutes,SessionMinutes"`
+}
+
+// PutSignInProviderOutput is what PutSignInProvider answers.
+type PutSignInProviderOutput struct {
+	InstanceArn string `aws:"InstanceArn,InstanceArn,required"`
+	StartUrl    string `aws:"StartUrl,Text,required"`
+	RedirectUri string `aws:"RedirectUri,Text,required"`
 }
 
 // WhyInput is what Why takes.
@@ -136,6 +189,16 @@ type ScimToken struct {
 	LastUsedAt      *time.Time `aws:"LastUsedAt,Timestamp"`
 }
 
+// SignInAttribute is one of the texts that the service names.
+type SignInAttribute string
+
+// The values of SignInAttribute.
+const (
+	SignInAttributeUserName    SignInAttribute = "userName"
+	SignInAttributeEmailsValue SignInAttribute = "emails.value"
+	SignInAttributeExternalId  SignInAttribute = "externalId"
+)
+
 // Step is a structure of the service.
 type Step struct {
 	Step    string      `aws:"Step,Text,required"`
@@ -154,15 +217,25 @@ const (
 )
 
 var shapes = map[string]*wire.Shape{
-	"Days":            {Min: new(int64(1)), Max: new(int64(3650))},
-	"Description":     {Min: new(int64(0)), Max: new(int64(256))},
-	"IdentityStoreId": {Min: new(int64(1)), Max: new(int64(36)), Pattern: `d-[0-9a-f]{10}`},
-	"RequestId":       {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
-	"ScimTokens":      {Item: "ScimToken"},
-	"StepOutcome":     {Enum: []string{"pass", "fail", "info"}},
-	"Steps":           {Item: "Step"},
-	"Text":            {},
-	"Timestamp":       {},
-	"Token":           {Sensitive: true},
-	"TokenId":         {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
+	"ClaimAttributePath": {Min: new(int64(1)), Max: new(int64(255)), Pattern: `[A-Za-z]+([._][A-Za-z]+){0,2}`},
+	"Days":               {Min: new(int64(1)), Max: new(int64(3650))},
+	"Description":        {Min: new(int64(0)), Max: new(int64(256))},
+	"Flag":               {},
+	"IdentityStoreId":    {Min: new(int64(1)), Max: new(int64(36)), Pattern: `d-[0-9a-f]{10}`},
+	"InstanceArn":        {Min: new(int64(10)), Max: new(int64(1224)), Pattern: `arn:aws(-[a-z]{1,5}){0,3}:sso:::instance/(sso)?ins-[a-zA-Z0-9-.]{16}`},
+	"IssuerUrl":          {Min: new(int64(8)), Max: new(int64(512)), Pattern: `https?://[!-~]+`},
+	"RequestId":          {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
+	"ScimTokens":         {Item: "ScimToken"},
+	"SessionMinutes":     {Min: new(int64(15)), Max: new(int64(129600))},
+	"SignInAttribute":    {Enum: []string{"userName", "emails.value", "externalId"}},
+	"SignInClientId":     {Min: new(int64(1)), Max: new(int64(256)), Pattern: `[!-~]+`},
+	"SignInClientSecret": {Min: new(int64(1)), Max: new(int64(1024)), Sensitive: true},
+	"SignInScope":        {Min: new(int64(1)), Max: new(int64(128)), Pattern: `[!#-\[\]-~]+`},
+	"SignInScopes":       {Min: new(int64(1)), Max: new(int64(20)), Item: "SignInScope"},
+	"StepOutcome":        {Enum: []string{"pass", "fail", "info"}},
+	"Steps":              {Item: "Step"},
+	"Text":               {},
+	"Timestamp":          {},
+	"Token":              {Sensitive: true},
+	"TokenId":            {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
 }
