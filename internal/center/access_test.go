@@ -170,7 +170,8 @@ func TestEveryOperationAsksForAuthorisation(t *testing.T) {
 		"InstanceArn": h.Instance.ARN, "ApplicationArn": app, "TrustedTokenIssuerArn": issuer, "ResourceArn": app, "ApplicationProviderArn": center.ProviderCustom,
 		"Name": "Name", "GrantType": "refresh_token", "Grant": &ssoadmin.Grant{RefreshToken: &ssoadmin.RefreshTokenGrant{}}, "Scope": "a:b",
 		"PrincipalId": "00000000-0000-0000-0000-000000000000", "PrincipalType": "USER", "AuthenticationMethodType": "IAM",
-		"AuthenticationMethod":            &ssoadmin.AuthenticationMethod{Iam: &ssoadmin.IamAuthenticationMethod{ActorPolicy: json.RawMessage(actorPolicy)}},
+		"AuthenticationMethod": &ssoadmin.AuthenticationMethod{Iam: &ssoadmin.IamAuthenticationMethod{ActorPolicy: json.RawMessage(actorPolicy)}},
+		"RegionName":           centertest.Region, "InstanceAccessControlAttributeConfiguration": attributes("team", "${path:title}"),
 		"TrustedTokenIssuerConfiguration": issuerInput("", "https://x.example.com").TrustedTokenIssuerConfiguration,
 	}
 	calls := operations(h, fill)

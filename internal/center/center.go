@@ -59,6 +59,8 @@ type Center struct {
 	issuers      store.Mirror[*Issuer]
 	applications store.Mirror[*Application]
 	assignments  store.Mirror[Assignment]
+	// accessControl holds attributes for access control, by instance.
+	accessControl store.Mirror[[]AccessControlAttribute]
 	// byPrincipal and assigned are kept by the mirror of assignments: the id of a user or group to what it is assigned to,
 	// and an application to who is assigned to it.
 	byPrincipal map[string][]Assignment
@@ -72,6 +74,7 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 	c.issuers.Kind, c.issuers.One, c.issuers.Every = kindIssuer, readIssuer, eachIssuer
 	c.applications.Kind, c.applications.One, c.applications.Every = kindApplication, readApplication, eachApplication
 	c.assignments.Kind, c.assignments.One, c.assignments.Every = kindAssignment, readAssignment, eachAssignment
+	c.accessControl.Kind, c.accessControl.One, c.accessControl.Every = kindAccessControl, readAccessControl, eachAccessControl
 	c.assignments.Reset = func() { c.byPrincipal, c.assigned = map[string][]Assignment{}, map[string]map[string]bool{} }
 	c.assignments.Changed = func(_ string, before, after *Assignment) {
 		if before != nil {
@@ -92,7 +95,7 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 			c.byPrincipal[after.Principal] = append(slices.Clone(c.byPrincipal[after.Principal]), *after)
 		}
 	}
-	for _, f := range []store.Follower{&c.instances, &c.issuers, &c.applications, &c.assignments} {
+	for _, f := range []store.Follower{&c.instances, &c.issuers, &c.applications, &c.assignments, &c.accessControl} {
 		if err := c.db.Follow(ctx, f); err != nil {
 			return nil, fmt.Errorf("open identity center: %w", err)
 		}

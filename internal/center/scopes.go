@@ -5,14 +5,28 @@ import (
 	"fmt"
 
 	"github.com/lakegate/lakegate/internal/api/ssoadmin"
+	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/store"
 )
+
+// ScopeAccountAccess lets an application reach accounts in the name of a person, through the access portal's operations:
+// far more than the account that created the application may give. Who administers the organization's instance gives it.
+const ScopeAccountAccess = "sso:account:access"
 
 // PutApplicationAccessScope lets an application ask for a scope, for the given targets or for all.
 func (s *Service) PutApplicationAccessScope(ctx context.Context, in *ssoadmin.PutApplicationAccessScopeInput) (*ssoadmin.PutApplicationAccessScopeOutput, error) {
 	a, err := s.customApplication(ctx, "PutApplicationAccessScope", in.ApplicationArn)
 	if err != nil {
 		return nil, err
+	}
+	if in.Scope == ScopeAccountAccess {
+		i, ok := s.Center.Instance(a.Instance)
+		if !ok || s.reach(ctx, caller.From(ctx).Account, i) < delegate {
+			return nil, denied(ctx, "PutApplicationAccessScope", a.ARN, "the scope "+in.Scope+" is given by who administers the instance")
+		}
+		if !i.Organization {
+			return nil, ssoadmin.ValidationException("The scope " + in.Scope + " is supported for applications of an organization's instance only.")
+		}
 	}
 	for _, target := range in.AuthorizedTargets {
 		if instance, _ := instanceOf(target); instance != a.Instance {

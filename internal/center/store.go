@@ -82,6 +82,9 @@ func deleteInstance(ctx context.Context, tx *store.Tx, arn string) error {
 			return err
 		}
 	}
+	if err := deleteAccessControl(ctx, tx, arn); err != nil && !isNotFound(err) {
+		return err
+	}
 	tx.Changed(kindInstance, arn)
 	if err := dropTags(ctx, tx, arn); err != nil {
 		return err

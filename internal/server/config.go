@@ -61,6 +61,21 @@ type Config struct {
 		Algorithm string `yaml:"algorithm"`
 	} `yaml:"tokens"`
 
+	// Quotas bound what an instance of the identity center and its directory hold; 0 takes AWS's number.
+	Quotas struct {
+		// Users and Groups of an identity store; default 200,000 and 100,000.
+		Users  int `yaml:"users"`
+		Groups int `yaml:"groups"`
+		// GroupsPerUser is how many groups a person may belong to; default 1,000.
+		GroupsPerUser int `yaml:"groups_per_user"`
+		// Issuers, the trusted token issuers, and Applications of an instance; default 10 and 7,000.
+		Issuers      int `yaml:"issuers"`
+		Applications int `yaml:"applications"`
+		// ScopesPerApplication and GroupsPerApplication, the groups assigned to one; default 25 and 100.
+		ScopesPerApplication int `yaml:"scopes_per_application"`
+		GroupsPerApplication int `yaml:"groups_per_application"`
+	} `yaml:"quotas"`
+
 	Audit struct {
 		// Required refuses requests with 503 when their record cannot be written.
 		Required bool `yaml:"required"`
@@ -147,6 +162,15 @@ func (c *Config) check() error {
 	}
 	if c.ManagementAccount != "" && !arn.IsAccountID(c.ManagementAccount) {
 		return fmt.Errorf("management account %q: want twelve digits", c.ManagementAccount)
+	}
+	q := c.Quotas
+	for name, n := range map[string]int{
+		"users": q.Users, "groups": q.Groups, "groups_per_user": q.GroupsPerUser, "issuers": q.Issuers, "applications": q.Applications,
+		"scopes_per_application": q.ScopesPerApplication, "groups_per_application": q.GroupsPerApplication,
+	} {
+		if n < 0 {
+			return fmt.Errorf("quotas.%s %d: want a number above 0, or 0 for the default", name, n)
+		}
 	}
 	for name, text := range map[string]string{"web_url": c.WebURL, "api_url": c.APIURL} {
 		if text == "" {

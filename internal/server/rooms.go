@@ -87,7 +87,11 @@ func openRooms(ctx context.Context, cfg *Config, db *store.DB, log *slog.Logger)
 	if r.directory, err = directory.Open(ctx, db); err != nil {
 		return r, err
 	}
-	if r.center, err = center.Open(ctx, center.Config{DB: db, Directory: r.directory, Region: cfg.Region}); err != nil {
+	q := cfg.Quotas
+	r.directory.Quotas = directory.Quotas{Users: q.Users, Groups: q.Groups, GroupsPerUser: q.GroupsPerUser}
+	if r.center, err = center.Open(ctx, center.Config{DB: db, Directory: r.directory, Region: cfg.Region, Quotas: center.Quotas{
+		Issuers: q.Issuers, Applications: q.Applications, Scopes: q.ScopesPerApplication, Groups: q.GroupsPerApplication,
+	}}); err != nil {
 		return r, err
 	}
 	if r.ring, err = session.OpenRing(ctx, db); err != nil {
