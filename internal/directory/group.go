@@ -110,10 +110,21 @@ func (d *Directory) ChangeGroup(ctx context.Context, by Actor, storeID, id strin
 	return g, nil
 }
 
-// DeleteGroup removes a group and its memberships.
-func (d *Directory) DeleteGroup(ctx context.Context, storeID, id string) error {
+// DeleteGroup removes a group and its memberships, if none of the conditions refuses.
+func (d *Directory) DeleteGroup(ctx context.Context, storeID, id string, conditions ...func(*Group) error) error {
 	d.touch(ctx, storeID, ResourceGroup, id)
-	err := d.db.Update(ctx, func(tx *store.Tx) error { return deleteGroup(ctx, tx, storeID, id) })
+	err := d.db.Update(ctx, func(tx *store.Tx) error {
+		for _, refuses := range conditions {
+			g, err := readGroup(ctx, tx, storeID, id)
+			if err != nil {
+				return err
+			}
+			if err := refuses(&g); err != nil {
+				return err
+			}
+		}
+		return deleteGroup(ctx, tx, storeID, id)
+	})
 	return missing(err, ResourceGroup, id)
 }
 

@@ -79,8 +79,10 @@ func (d *Directory) Join(ctx context.Context, by Actor, storeID, groupID, userID
 		if _, err := groupName(ctx, tx, key(storeID, groupID)); err != nil {
 			return missing(err, ResourceGroup, groupID)
 		}
-		m, err = d.join(ctx, tx, by, storeID, groupID, userID)
-		return err
+		if m, err = d.join(ctx, tx, by, storeID, groupID, userID); err != nil {
+			return err
+		}
+		return advanceGroup(ctx, tx, storeID, groupID)
 	})
 	return m, err
 }
@@ -109,6 +111,9 @@ func (d *Directory) Leave(ctx context.Context, storeID, membershipID string) err
 		}
 		d.touch(ctx, storeID, ResourceGroup, m.GroupID)
 		d.touch(ctx, storeID, ResourceUser, m.UserID)
+		if err := advanceGroup(ctx, tx, storeID, m.GroupID); err != nil {
+			return err
+		}
 		return deleteMembership(ctx, tx, &m)
 	})
 	return missing(err, ResourceMembership, membershipID)

@@ -141,6 +141,9 @@ func updateUser(ctx context.Context, tx *store.Tx, u *User) error {
 func deleteUser(ctx context.Context, tx *store.Tx, storeID, id string) error {
 	tx.Changed(kindUser, key(storeID, id))
 	tx.Changed(kindMembers, key(storeID, id))
+	if _, err := tx.Exec(ctx, `UPDATE directory_groups SET version = version + 1 WHERE store = ? AND id IN (SELECT group_id FROM memberships WHERE store = ? AND user_id = ?)`, storeID, storeID, id); err != nil {
+		return err
+	}
 	for _, q := range []string{
 		`DELETE FROM memberships WHERE store = ? AND user_id = ?`,
 		`DELETE FROM external_ids WHERE store = ? AND kind = 'user' AND owner = ?`,
@@ -224,6 +227,12 @@ func updateGroup(ctx context.Context, tx *store.Tx, g *Group) error {
 		return err
 	}
 	return writeExternalIDs(ctx, tx, g.StoreID, KindOfGroup, g.ID, g.ExternalIDs)
+}
+
+// advanceGroup counts a change of a group's members in its version, by which clients know a group that they have read.
+func advanceGroup(ctx context.Context, tx *store.Tx, storeID, id string) error {
+	_, err := tx.Exec(ctx, `UPDATE directory_groups SET version = version + 1 WHERE store = ? AND id = ?`, storeID, id)
+	return err
 }
 
 func deleteGroup(ctx context.Context, tx *store.Tx, storeID, id string) error {

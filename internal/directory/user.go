@@ -31,7 +31,8 @@ type ExternalID struct {
 	Issuer, ID string
 }
 
-// Stamps say when and by whom something was made and last changed. Version counts the changes.
+// Stamps say when and by whom something was made and last changed. Version counts the changes, of a group also those of
+// its members.
 type Stamps struct {
 	Created, Updated     time.Time
 	CreatedBy, UpdatedBy string
@@ -317,10 +318,21 @@ func (u *User) content() string {
 	return string(text)
 }
 
-// DeleteUser removes a person and its memberships.
-func (d *Directory) DeleteUser(ctx context.Context, storeID, id string) error {
+// DeleteUser removes a person and its memberships, if none of the conditions refuses.
+func (d *Directory) DeleteUser(ctx context.Context, storeID, id string, conditions ...func(*User) error) error {
 	d.touch(ctx, storeID, ResourceUser, id)
-	err := d.db.Update(ctx, func(tx *store.Tx) error { return deleteUser(ctx, tx, storeID, id) })
+	err := d.db.Update(ctx, func(tx *store.Tx) error {
+		for _, refuses := range conditions {
+			u, err := readUser(ctx, tx, storeID, id)
+			if err != nil {
+				return err
+			}
+			if err := refuses(&u); err != nil {
+				return err
+			}
+		}
+		return deleteUser(ctx, tx, storeID, id)
+	})
 	return missing(err, ResourceUser, id)
 }
 

@@ -16,8 +16,8 @@ func getConfig(_ context.Context, req *request) (answer, error) {
 		"bulk":           tree{"supported": false, "maxOperations": 1, "maxPayloadSize": maxBody},
 		"filter":         tree{"supported": true, "maxResults": maxCount},
 		"changePassword": supported(false),
-		"sort":           supported(false),
-		"etag":           supported(false),
+		"sort":           supported(true),
+		"etag":           supported(true),
 		"authenticationSchemes": []any{tree{
 			"type": "oauthbearertoken", "name": "OAuth Bearer Token", "description": "A token of the identity store, made with CreateScimToken.",
 			"specUri": "https://www.rfc-editor.org/info/rfc6750", "primary": true,

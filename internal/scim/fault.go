@@ -78,7 +78,7 @@ func faultOf(err error) *fault {
 // codes name statuses in the trail, as AWS names its errors.
 var codes = map[int]string{
 	http.StatusUnauthorized: "UnauthorizedException", http.StatusForbidden: "AccessDeniedException", http.StatusNotFound: "ResourceNotFoundException",
-	http.StatusConflict: "ConflictException", http.StatusTooManyRequests: "ThrottlingException", http.StatusInternalServerError: "InternalServerException", http.StatusServiceUnavailable: "ServiceUnavailableException",
+	http.StatusConflict: "ConflictException", http.StatusPreconditionFailed: "PreconditionFailedException", http.StatusTooManyRequests: "ThrottlingException", http.StatusInternalServerError: "InternalServerException", http.StatusServiceUnavailable: "ServiceUnavailableException",
 }
 
 // recorded is the fault as the trail records it.

@@ -80,19 +80,38 @@ type parser struct {
 	terms  int
 	scope  *resourceType
 	inside *attribute
+	// others are the types that are searched together with scope: their names are known, and nothing in scope has them.
+	others []*resourceType
 	// fail is the scimType of refusals.
 	fail string
 }
 
-// parseFilter reads a filter over the resources of a type.
-func parseFilter(t *resourceType, s string) (filter, error) {
+// absent is an attribute of another type, which no resource of this one has (RFC 7644 §3.4.2.1).
+var absent = &attribute{kind: text}
+
+// isAbsent reports whether a name that the scope does not have is one of another type.
+func (p *parser) isAbsent(name string) bool {
+	if p.inside == absent {
+		return true
+	}
+	for _, t := range p.others {
+		q := &parser{text: name, scope: t, fail: p.fail}
+		if r, err := q.name(); err == nil && r.attr != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// parseFilter reads a filter over the resources of a type, which may be searched together with others.
+func parseFilter(t *resourceType, s string, others ...*resourceType) (filter, error) {
 	if len(s) > maxFilter {
 		return nil, bad(tooMany, "The filter is longer than %d bytes.", maxFilter)
 	}
 	if !utf8.ValidString(s) {
 		return nil, bad(invalidFilter, "The filter is not UTF-8.")
 	}
-	p := &parser{text: s, scope: t, fail: invalidFilter}
+	p := &parser{text: s, scope: t, others: others, fail: invalidFilter}
 	f, err := p.or()
 	if err != nil {
 		return nil, err
@@ -256,7 +275,7 @@ func (p *parser) valuePath(r ref) (filter, error) {
 
 // brackets reads the filter over an attribute's items, from the opening bracket to the closing one.
 func (p *parser) brackets(r ref) (filter, error) {
-	if p.inside != nil || r.sub != nil || r.attr.kind != complexed {
+	if p.inside != nil || r.sub != nil || r.attr.kind != complexed && r.attr != absent {
 		return nil, p.refuse("brackets stand after an attribute with several parts")
 	}
 	p.pos++
@@ -274,6 +293,9 @@ func (p *parser) subName(r ref) (*attribute, error) {
 	p.pos++
 	w := p.word()
 	a := r.attr.sub(w)
+	if r.attr == absent && w != "" {
+		a = absent
+	}
 	if a == nil || p.text[p.pos-1] != '.' {
 		return nil, &unknown{p.refuse(r.attr.name + " has no such part").(*fault)}
 	}
@@ -293,6 +315,10 @@ func (p *parser) name() (r ref, err error) {
 		return ref{}, p.refuse("an attribute was expected")
 	}
 	none := func(text string) (ref, error) {
+		if p.isAbsent(text) {
+			p.pos += len(text)
+			return ref{attr: absent}, nil
+		}
 		return ref{}, &unknown{p.refuse("there is no attribute " + text).(*fault)}
 	}
 	rest, part := w, ""

@@ -40,6 +40,9 @@ func getGroup(ctx context.Context, req *request) (answer, error) {
 	if err != nil {
 		return answer{}, missing(err, "Group", req.id)
 	}
+	if unchanged, err := req.precondition(groupTag(&g)); unchanged || err != nil {
+		return statusNotModified(groupTag(&g)), err
+	}
 	return req.groupAnswer(ctx, http.StatusOK, &g)
 }
 
@@ -90,13 +93,18 @@ func patchGroup(ctx context.Context, req *request) (answer, error) {
 		return answer{}, err
 	}
 	if !req.URL.Query().Has("attributes") {
-		return answer{status: http.StatusNoContent}, nil
+		return answer{status: http.StatusNoContent, tag: groupTag(&g)}, nil
 	}
 	return req.groupAnswer(ctx, http.StatusOK, &g)
 }
 
 func (req *request) changeGroup(ctx context.Context, change func(*directory.Group, *directory.Members) error) (directory.Group, error) {
-	g, err := req.h.directory.ChangeGroup(ctx, req.by, req.store, req.id, change)
+	g, err := req.h.directory.ChangeGroup(ctx, req.by, req.store, req.id, func(g *directory.Group, m *directory.Members) error {
+		if _, err := req.precondition(groupTag(g)); err != nil {
+			return err
+		}
+		return change(g, m)
+	})
 	if err != nil {
 		return g, missing(unknownMember(err), "Group", req.id)
 	}
@@ -104,7 +112,10 @@ func (req *request) changeGroup(ctx context.Context, change func(*directory.Grou
 }
 
 func deleteGroup(ctx context.Context, req *request) (answer, error) {
-	if err := req.h.directory.DeleteGroup(ctx, req.store, req.id); err != nil {
+	if err := req.h.directory.DeleteGroup(ctx, req.store, req.id, func(g *directory.Group) error {
+		_, err := req.precondition(groupTag(g))
+		return err
+	}); err != nil {
 		return answer{}, missing(err, "Group", req.id)
 	}
 	return answer{status: http.StatusNoContent}, nil
@@ -112,26 +123,25 @@ func deleteGroup(ctx context.Context, req *request) (answer, error) {
 
 func (req *request) groupAnswer(ctx context.Context, status int, g *directory.Group) (answer, error) {
 	budget := maxShown
-	t, err := req.showGroup(ctx, g, parseProjection(groupType, req.URL.Query()), &budget)
-	return answer{status: status, body: t, location: req.location(groupType, g.ID)}, err
+	t, err := req.group(ctx, g).show(parseProjection(groupType, req.URL.Query()), &budget)
+	return answer{status: status, body: t, location: req.location(groupType, g.ID), tag: groupTag(g)}, err
 }
 
 // maxShown bounds the members in one answer.
 const maxShown = 100_000
 
-// showGroup completes a group for an answer. The budget is what is left of the members that the answer may have.
-func (req *request) showGroup(ctx context.Context, g *directory.Group, p projection, budget *int) (tree, error) {
-	t := groupTree(g)
-	t["meta"].(tree)["location"] = req.location(groupType, g.ID)
+// show implements resource: it completes the group with its location and its members.
+func (s *groupSubject) show(p projection, budget *int) (tree, error) {
+	s.tree["meta"].(tree)["location"] = s.req.location(groupType, s.id())
 	if p.wants(members) {
-		list, err := req.membersOf(ctx, g.ID, *budget)
+		list, err := s.req.membersOf(s.ctx, s.id(), *budget)
 		if err != nil {
 			return nil, err
 		}
 		*budget -= len(list)
-		t[members.name] = list // an empty list too: it says that there is nobody
+		s.tree[members.name] = list // an empty list too: it says that there is nobody
 	}
-	return p.apply(t), nil
+	return p.apply(s.tree), nil
 }
 
 // membersOf is the members attribute of a group.
@@ -160,7 +170,7 @@ func (req *request) membersOf(ctx context.Context, groupID string, most int) ([]
 	}
 }
 
-// groupSubject is a group that filters are asked about. Its members are read only by a filter that wants more of them
+// groupSubject is a group of a list, which filters are asked about. Its members are read only by a filter that wants more of them
 // than whether somebody is one.
 type groupSubject struct {
 	ctx  context.Context //nolint:containedctx // lives for one filter of one request
@@ -168,6 +178,19 @@ type groupSubject struct {
 	tree tree
 	err  error
 }
+
+func (req *request) group(ctx context.Context, g *directory.Group) *groupSubject {
+	t := groupTree(g)
+	t["meta"].(tree)["version"] = groupTag(g)
+	return &groupSubject{ctx: ctx, req: req, tree: t}
+}
+
+func (s *groupSubject) match(f filter) (bool, error) {
+	ok := f.match(s)
+	return ok, s.err
+}
+
+func (s *groupSubject) values(r ref) []any { return sortValues(s.tree, r) }
 
 func (s *groupSubject) id() string {
 	id, _ := s.tree["id"].(string)
@@ -189,26 +212,26 @@ func (s *groupSubject) get(extension *schema, name string) any {
 	return get(s.tree, extension, name)
 }
 
-func listGroups(ctx context.Context, req *request) (answer, error) {
-	q, err := req.parseList(groupType)
-	if err != nil {
-		return answer{}, err
-	}
-	d, budget := req.h.directory, maxShown
-	return list(ctx, req, q, source[directory.Group]{
+// groupsSource is where a request's groups come from.
+func groupsSource(ctx context.Context, req *request) source {
+	d := req.h.directory
+	return source{
+		of:    groupType,
 		total: func() int { return d.Groups(req.store) },
-		page: func(p directory.Page) ([]directory.Group, error) {
-			return d.ListGroups(ctx, req.store, directory.GroupFilter{}, p)
+		page: func(p directory.Page) ([]resource, error) {
+			groups, err := d.ListGroups(ctx, req.store, directory.GroupFilter{}, p)
+			all := make([]resource, len(groups))
+			for i := range groups {
+				all[i] = req.group(ctx, &groups[i])
+			}
+			return all, err
 		},
-		read:   func(id string) (directory.Group, error) { return d.ReadGroup(ctx, req.store, id) },
+		read: func(id string) (resource, error) {
+			g, err := d.ReadGroup(ctx, req.store, id)
+			return req.group(ctx, &g), err
+		},
 		likely: func(c *compare) ([]string, bool, error) { return req.likelyGroups(ctx, c) },
-		id:     func(g *directory.Group) string { return g.ID },
-		match: func(g *directory.Group, f filter) (bool, error) {
-			s := &groupSubject{ctx: ctx, req: req, tree: groupTree(g)}
-			return f.match(s), s.err
-		},
-		show: func(g *directory.Group) (tree, error) { return req.showGroup(ctx, g, q.projection, &budget) },
-	})
+	}
 }
 
 // likelyGroups finds the few groups that a comparison can be true of, for attributes that are indexed.

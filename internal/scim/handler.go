@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,6 +38,8 @@ type Config struct {
 	WebURL string
 	// Origin says where a request comes from; nil takes it from the connection.
 	Origin func(*http.Request) *caller.Request
+	// Scanned bounds the resources that one list has read without an index; zero takes 50,000.
+	Scanned int
 	// Log may be nil.
 	Log *slog.Logger
 }
@@ -49,19 +52,17 @@ type Handler struct {
 	origin    func(*http.Request) *caller.Request
 	log       *slog.Logger
 	// scans bounds the lists at work that have to read every resource of a store.
-	scans chan struct{}
+	scans   *gate
+	scanned int
 	// refused counts bad tokens by their source.
 	refused throttle
 }
-
-// maxScans is how many such lists work at once; further ones wait.
-const maxScans = 4
 
 // New makes a handler.
 func New(cfg Config) *Handler {
 	h := &Handler{
 		directory: cfg.Directory, trail: cfg.Trail, base: strings.TrimSuffix(cfg.WebURL, "/") + Prefix, origin: cfg.Origin, log: cfg.Log,
-		scans: make(chan struct{}, maxScans),
+		scans: newGate(), scanned: cmp.Or(cfg.Scanned, maxScanned),
 	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
@@ -92,6 +93,7 @@ type answer struct {
 	status   int
 	body     tree
 	location string
+	tag      string // the version of the resource
 }
 
 // route is what a request asks for.
@@ -221,6 +223,12 @@ func (req *request) route(path string) (found *route, allow []string) {
 			http.MethodGet:  {name: "ListUsers", readOnly: true, do: listUsers},
 			http.MethodPost: {name: "CreateUser", takes: true, do: createUser},
 		}
+	case strings.EqualFold(path, ".search"):
+		methods = map[string]*route{http.MethodPost: {name: "Search", readOnly: true, takes: true, do: searchAll}}
+	case strings.EqualFold(path, "Users/.search"):
+		methods = map[string]*route{http.MethodPost: {name: "ListUsers", readOnly: true, takes: true, do: searchUsers}}
+	case strings.EqualFold(path, "Groups/.search"):
+		methods = map[string]*route{http.MethodPost: {name: "ListGroups", readOnly: true, takes: true, do: searchGroups}}
 	case strings.EqualFold(endpoint, "Users"):
 		methods = map[string]*route{
 			http.MethodGet:    {name: "DescribeUser", readOnly: true, do: getUser},
@@ -247,7 +255,9 @@ func (req *request) route(path string) (found *route, allow []string) {
 	case strings.EqualFold(endpoint, "Schemas"):
 		methods = one(&route{name: "GetSchemas", readOnly: true, do: getSchemas})
 	}
-	req.id = id
+	if id != ".search" {
+		req.id = id
+	}
 	if r := methods[req.Method]; r != nil {
 		return r, nil
 	}
@@ -292,6 +302,9 @@ func (h *Handler) write(w http.ResponseWriter, r *http.Request, requestID string
 	}
 	if out.location != "" {
 		header.Set("Location", out.location)
+	}
+	if out.tag != "" {
+		header.Set("ETag", out.tag)
 	}
 	if out.body == nil {
 		w.WriteHeader(out.status)

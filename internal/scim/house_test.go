@@ -40,6 +40,7 @@ type house struct {
 	handler http.Handler
 	token   string
 	clock   *atomic.Int64
+	trail   *trail.Trail
 	logs    string
 }
 
@@ -89,6 +90,7 @@ func open(t testing.TB, url string) *house {
 	if _, h.token, _, err = h.dir.CreateToken(ctx, storeID, "test", 0); err != nil {
 		t.Fatal(err)
 	}
+	h.trail = tr
 	h.handler = scim.New(scim.Config{Directory: h.dir, Trail: tr, WebURL: "http://127.0.0.1:9421/"})
 	return h
 }
@@ -217,4 +219,8 @@ func (h *house) records(t testing.TB) (all []map[string]any, text string) {
 		all = append(all, r)
 	}
 	return all, text
+}
+
+func userNamed(name string) directory.User {
+	return directory.User{StoreID: storeID, UserName: name, Enabled: true}
 }

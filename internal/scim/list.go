@@ -2,13 +2,10 @@ package scim
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/lakegate/lakegate/internal/directory"
 )
@@ -19,213 +16,280 @@ const (
 	scanPage = 500
 )
 
-// query is what a request for a list asks for. Pages are counted from one (startIndex), or follow a cursor, which is
-// there when the request has the parameter, the first time empty.
-type query struct {
-	filter       filter
-	projection   projection
-	start, count int
-	byCursor     bool
-	after        string
-	digest       []byte
+// maxScanned bounds the resources that one request has read because nothing indexes what it asks for, if Config does not. A
+// list by startIndex that needs more is refused, since it could not say how many there are; one by cursor answers with a
+// short page.
+const maxScanned = 50_000
+
+// resource is a user or a group of a list.
+type resource interface {
+	id() string
+	match(f filter) (bool, error)
+	// values are those of an attribute, by which it is sorted.
+	values(r ref) []any
+	// show makes it the part of an answer. The budget is what is left of the members that the answer may have.
+	show(p projection, budget *int) (tree, error)
 }
 
-func (req *request) parseList(t *resourceType) (*query, error) {
-	v := req.URL.Query()
-	q := &query{start: 1, count: maxCount, projection: parseProjection(t, v), byCursor: v.Has("cursor")}
-	if v.Has("filter") {
-		var err error
-		if q.filter, err = parseFilter(t, v.Get("filter")); err != nil {
-			return nil, err
-		}
-	}
-	for name, place := range map[string]*int{"startIndex": &q.start, "count": &q.count} {
-		text := v.Get(name)
-		if text == "" {
-			continue
-		}
-		n, err := strconv.Atoi(text)
-		if err != nil && !errors.Is(err, strconv.ErrRange) {
-			return nil, bad(invalidValue, "The parameter %s must be a number.", name)
-		}
-		*place = n
-	}
-	// RFC 7644 §3.4.2.4: what is below the least is the least.
-	q.start, q.count = max(q.start, 1), min(max(q.count, 0), maxCount)
-	sum := sha256.Sum256([]byte(strings.Join([]string{t.name, req.store, v.Get("filter")}, "\x00")))
-	q.digest = sum[:8]
-	if c := v.Get("cursor"); c != "" {
-		text, err := base64.URLEncoding.Strict().DecodeString(c)
-		after, ok := strings.CutPrefix(string(text), string(q.digest))
-		if err != nil || !ok {
-			return nil, bad(invalidValue, "The cursor is not valid for this request.")
-		}
-		q.after = after
-	}
-	return q, nil
-}
-
-// source is where the resources of a list come from, in the order of their ids.
-type source[T any] struct {
+// source is where the resources of a type come from, in the order of their ids.
+type source struct {
+	of    *resourceType
 	total func() int
-	page  func(directory.Page) ([]T, error)
-	read  func(id string) (T, error)
+	page  func(directory.Page) ([]resource, error)
+	read  func(id string) (resource, error)
 	// likely finds what a comparison can be true of, when that needs no look at every resource.
 	likely func(*compare) (ids []string, indexed bool, err error)
-	id     func(*T) string
-	match  func(*T, filter) (bool, error)
-	show   func(*T) (tree, error)
+}
+
+// part is what a list takes from one source: one, or both for a search at the root.
+type part struct {
+	source
+	filter     filter // nil takes all
+	projection projection
+	sortBy     *ref // nil where the type has no such attribute
+}
+
+// place is a resource in a list: the part and the id.
+type place struct {
+	part int
+	id   string
+}
+
+// found is a resource that a list has.
+type found struct {
+	part int
+	resource
 }
 
 // list answers a request for a list.
-func list[T any](ctx context.Context, req *request, q *query, from source[T]) (answer, error) {
-	if q.byCursor {
-		return listByCursor(ctx, req, q, from)
+func (q *query) list(ctx context.Context, req *request) (answer, error) {
+	switch {
+	case q.byCursor:
+		return q.listByCursor(ctx, req)
+	case q.sorted:
+		return q.listSorted(ctx, req)
 	}
-	var found []T
+	var page []found
 	total := 0
-	keep := func(x *T) bool {
-		if total++; total >= q.start && len(found) < q.count {
-			found = append(found, *x)
+	if q.filter == "" {
+		skip := q.start - 1
+		for i, p := range q.parts {
+			n := p.total()
+			total += n
+			if limit := q.count - len(page); skip < n && limit > 0 {
+				all, err := p.page(directory.Page{Offset: skip, Limit: limit})
+				if err != nil {
+					return answer{}, err
+				}
+				page = q.take(page, i, all)
+			}
+			skip = max(skip-n, 0)
+		}
+		return q.show(page, tree{"totalResults": total, "startIndex": q.start})
+	}
+	unread, err := q.each(ctx, req, place{}, func(f found) bool {
+		if total++; total >= q.start && len(page) < q.count {
+			page = append(page, f)
 		}
 		return true
-	}
-	var err error
-	if q.filter == nil {
-		if total = from.total(); q.count > 0 {
-			found, err = from.page(directory.Page{Offset: q.start - 1, Limit: q.count})
-		}
-	} else {
-		err = each(ctx, req.h, q.filter, "", from, keep)
-	}
-	if err != nil {
+	})
+	switch {
+	case err != nil:
 		return answer{}, err
+	case unread != nil:
+		return answer{}, req.h.tooWide()
 	}
-	body, err := resources(found, from)
-	if err != nil {
-		return answer{}, err
-	}
-	body["totalResults"], body["startIndex"] = total, q.start
-	return answer{status: http.StatusOK, body: body}, nil
+	return q.show(page, tree{"totalResults": total, "startIndex": q.start})
 }
 
-func resources[T any](found []T, from source[T]) (tree, error) {
-	shown := []any{}
-	for i := range found {
-		t, err := from.show(&found[i])
+// tooWide refuses a list that would have more read than one request may.
+func (h *Handler) tooWide() error {
+	return bad(tooMany, "The answer needs a look at more than %d resources. Ask for an attribute that is indexed (id, userName, externalId, emails.value, displayName of groups, members), or follow a cursor.", h.scanned)
+}
+
+func (q *query) take(page []found, i int, all []resource) []found {
+	for _, r := range all {
+		page = append(page, found{i, r})
+	}
+	return page
+}
+
+// show is the answer with a page.
+func (q *query) show(page []found, body tree) (answer, error) {
+	shown, budget := []any{}, maxShown
+	for _, f := range page {
+		t, err := f.show(q.parts[f.part].projection, &budget)
 		if err != nil {
-			return nil, err
+			return answer{}, err
 		}
 		shown = append(shown, t)
 	}
-	return tree{"schemas": []any{urnList}, "itemsPerPage": len(shown), "Resources": shown}, nil
-}
-
-// listByCursor is AWS's form of pages, which no change in between shifts.
-func listByCursor[T any](ctx context.Context, req *request, q *query, from source[T]) (answer, error) {
-	var (
-		found []T
-		err   error
-	)
-	count := max(q.count, 1)
-	if q.filter == nil {
-		found, err = from.page(directory.Page{After: q.after, Limit: count + 1})
-	} else {
-		err = each(ctx, req.h, q.filter, q.after, from, func(x *T) bool {
-			found = append(found, *x)
-			return len(found) <= count
-		})
-	}
-	if err != nil {
-		return answer{}, err
-	}
-	next := ""
-	if len(found) > count {
-		found = found[:count]
-		next = base64.URLEncoding.EncodeToString(append(q.digest, from.id(&found[count-1])...))
-	}
-	body, err := resources(found, from)
-	if err != nil {
-		return answer{}, err
-	}
-	if next != "" {
-		body["nextCursor"] = next
-	}
+	body["schemas"], body["itemsPerPage"], body["Resources"] = []any{urnList}, len(shown), shown
 	return answer{status: http.StatusOK, body: body}, nil
 }
 
-// each asks a filter of the resources after an id, all of them or the few that it can be true of, until do has enough.
-func each[T any](ctx context.Context, h *Handler, f filter, after string, from source[T], do func(*T) bool) error {
-	for _, term := range conjuncts(f) {
-		ids, indexed, err := likely(term, from)
-		if err != nil {
-			return err
-		}
-		if indexed {
-			return eachOf(ids, f, after, from, do)
-		}
-	}
-	select {
-	case h.scans <- struct{}{}:
-		defer func() { <-h.scans }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	p := directory.Page{After: after, Limit: scanPage}
-	for {
-		page, err := from.page(p)
-		if err != nil {
-			return err
-		}
-		for i := range page {
-			ok, err := from.match(&page[i], f)
+// listByCursor is AWS's form of pages, which no change in between shifts. A page may be short, or empty, and have another
+// after it.
+func (q *query) listByCursor(ctx context.Context, req *request) (answer, error) {
+	var (
+		page []found
+		next *place
+		err  error
+	)
+	count := max(q.count, 1)
+	if q.filter == "" {
+		for i := q.after.part; i < len(q.parts) && len(page) <= count; i++ {
+			p := directory.Page{Limit: count + 1 - len(page)}
+			if i == q.after.part {
+				p.After = q.after.id
+			}
+			all, err := q.parts[i].page(p)
 			if err != nil {
-				return err
+				return answer{}, err
 			}
-			if ok && !do(&page[i]) {
-				return nil
+			page = q.take(page, i, all)
+		}
+	} else {
+		next, err = q.each(ctx, req, q.after, func(f found) bool {
+			page = append(page, f)
+			return len(page) <= count
+		})
+		if err != nil {
+			return answer{}, err
+		}
+	}
+	if len(page) > count {
+		page = page[:count]
+		last := page[count-1]
+		next = &place{last.part, last.id()}
+	}
+	body := tree{}
+	if next != nil {
+		body["nextCursor"] = base64.URLEncoding.EncodeToString(append(append(slices.Clone(q.digest), byte(next.part)), next.id...))
+	}
+	return q.show(page, body)
+}
+
+// each asks the filters of the resources after a place, all of them or the few that they can be true of, until do has
+// enough. When it has read as many as a request may, it returns the last one read.
+func (q *query) each(ctx context.Context, req *request, after place, do func(found) bool) (unread *place, err error) {
+	left := req.h.scanned
+	for i := after.part; i < len(q.parts); i++ {
+		p, from := q.parts[i], ""
+		if i == after.part {
+			from = after.id
+		}
+		enough := false
+		keep := func(r resource) bool {
+			enough = !do(found{i, r})
+			return !enough
+		}
+		ids, indexed, err := p.plan(p.filter)
+		switch {
+		case err != nil:
+			return nil, err
+		case indexed:
+			err = p.eachOf(ids, from, keep)
+		default:
+			var last *string
+			if last, err = p.scan(ctx, req, from, &left, keep); last != nil {
+				return &place{i, *last}, err
 			}
 		}
-		if len(page) < p.Limit {
-			return nil
+		if err != nil || enough {
+			return nil, err
 		}
-		p.After = from.id(&page[len(page)-1])
+	}
+	return nil, nil
+}
+
+// scan reads every resource after an id. Few requests do so at once.
+func (p *part) scan(ctx context.Context, req *request, after string, left *int, do func(resource) bool) (last *string, err error) {
+	release, err := req.h.scans.enter(ctx, req.store)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	page := directory.Page{After: after, Limit: scanPage}
+	for {
+		all, err := p.page(page)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range all {
+			ok, err := p.matches(r)
+			if err != nil {
+				return nil, err
+			}
+			if ok && !do(r) {
+				return nil, nil
+			}
+		}
+		if len(all) < page.Limit {
+			return nil, nil
+		}
+		page.After = all[len(all)-1].id()
+		if *left -= len(all); *left <= 0 {
+			return &page.After, nil
+		}
 	}
 }
 
-// likely is the source's for a term that is a comparison, also of the items that a value path selects.
-func likely[T any](term filter, from source[T]) ([]string, bool, error) {
-	switch term := term.(type) {
+func (p *part) matches(r resource) (bool, error) {
+	if p.filter == nil {
+		return true, nil
+	}
+	return r.match(p.filter)
+}
+
+// plan finds what a filter can be true of by the indexes, if they tell: one term of an and is enough, both of an or.
+func (p *part) plan(f filter) (ids []string, indexed bool, err error) {
+	switch f := f.(type) {
+	case *and:
+		if ids, indexed, err = p.plan(f.a); indexed || err != nil {
+			return ids, indexed, err
+		}
+		return p.plan(f.b)
+	case *or:
+		a, okA, errA := p.plan(f.a)
+		if !okA || errA != nil {
+			return nil, false, errA
+		}
+		b, okB, errB := p.plan(f.b)
+		return append(slices.Clone(a), b...), okB, errB
 	case *compare:
-		return from.likely(term)
+		if f.ref.attr == absent && f.op != "ne" && !f.value.isNull {
+			return nil, true, nil
+		}
+		return p.likely(f)
 	case *valuePath:
-		if term.then != nil {
-			c := *term.then
-			c.ref = ref{term.ref.extension, term.ref.attr, term.then.ref.attr}
-			return from.likely(&c)
+		if f.then != nil {
+			c := *f.then
+			c.ref = ref{f.ref.extension, f.ref.attr, f.then.ref.attr}
+			return p.plan(&c)
 		}
 	}
 	return nil, false, nil
 }
 
-func eachOf[T any](ids []string, f filter, after string, from source[T], do func(*T) bool) error {
+func (p *part) eachOf(ids []string, after string, do func(resource) bool) error {
 	ids = slices.Sorted(slices.Values(ids))
 	for _, id := range slices.Compact(ids) {
 		if id <= after {
 			continue
 		}
-		x, err := from.read(id)
+		r, err := p.read(id)
 		if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == directory.KindNotFound {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		ok, err := from.match(&x, f)
+		ok, err := p.matches(r)
 		if err != nil {
 			return err
 		}
-		if ok && !do(&x) {
+		if ok && !do(r) {
 			return nil
 		}
 	}

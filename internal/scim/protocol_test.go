@@ -17,7 +17,7 @@ func TestWhatTheServerSaysOfItself(t *testing.T) {
 	h := fresh(t)
 	config := h.want(t, 200, "GET", "/ServiceProviderConfig", "")
 	for path, want := range map[string]any{
-		"patch/supported": true, "bulk/supported": false, "filter/supported": true, "filter/maxResults": 100.0, "etag/supported": false, "sort/supported": false,
+		"patch/supported": true, "bulk/supported": false, "filter/supported": true, "filter/maxResults": 100.0, "etag/supported": true, "sort/supported": true,
 		"changePassword/supported": false, "authenticationSchemes/type": "oauthbearertoken",
 	} {
 		if got := config.get(path); got != want {

@@ -127,6 +127,7 @@ var common = []*attribute{
 	{name: "meta", kind: complexed, readOnly: true, subs: []*attribute{
 		{name: "resourceType", kind: text, caseExact: true, readOnly: true}, {name: "created", kind: dateTime, readOnly: true},
 		{name: "lastModified", kind: dateTime, readOnly: true}, {name: "location", kind: reference, caseExact: true, readOnly: true},
+		{name: "version", kind: text, caseExact: true, readOnly: true},
 	}},
 }
 

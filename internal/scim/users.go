@@ -29,6 +29,9 @@ func getUser(ctx context.Context, req *request) (answer, error) {
 	if err != nil {
 		return answer{}, missing(err, "User", req.id)
 	}
+	if unchanged, err := req.precondition(req.userTag(&u)); unchanged || err != nil {
+		return statusNotModified(req.userTag(&u)), err
+	}
 	return req.userAnswer(http.StatusOK, &u)
 }
 
@@ -80,7 +83,12 @@ func noteOperations(ctx context.Context, ops []operation) {
 }
 
 func (req *request) changeUser(ctx context.Context, change func(*directory.User) error) (answer, error) {
-	u, err := req.h.directory.ChangeUser(ctx, req.by, req.store, req.id, change)
+	u, err := req.h.directory.ChangeUser(ctx, req.by, req.store, req.id, func(u *directory.User) error {
+		if _, err := req.precondition(req.userTag(u)); err != nil {
+			return err
+		}
+		return change(u)
+	})
 	if err != nil {
 		return answer{}, missing(err, "User", req.id)
 	}
@@ -88,19 +96,21 @@ func (req *request) changeUser(ctx context.Context, change func(*directory.User)
 }
 
 func deleteUser(ctx context.Context, req *request) (answer, error) {
-	if err := req.h.directory.DeleteUser(ctx, req.store, req.id); err != nil {
+	if err := req.h.directory.DeleteUser(ctx, req.store, req.id, func(u *directory.User) error {
+		_, err := req.precondition(req.userTag(u))
+		return err
+	}); err != nil {
 		return answer{}, missing(err, "User", req.id)
 	}
 	return answer{status: http.StatusNoContent}, nil
 }
 
 func (req *request) userAnswer(status int, u *directory.User) (answer, error) {
-	t, err := userTree(u)
+	s, err := req.user(u)
 	if err != nil {
 		return answer{}, err
 	}
-	at := req.location(userType, u.ID)
-	return answer{status: status, body: req.showUser(t, parseProjection(userType, req.URL.Query())), location: at}, nil
+	return answer{status: status, body: req.showUser(s.tree, parseProjection(userType, req.URL.Query())), location: req.location(userType, u.ID), tag: req.userTag(u)}, nil
 }
 
 // showUser completes a user for an answer: its location, its groups, and no more than was asked for.
@@ -127,16 +137,34 @@ func (req *request) groupsOf(userID string) (list []any) {
 	return list
 }
 
-// userSubject is a user that filters are asked about. Its groups come from the index, if a filter wants them.
+// userSubject is a user of a list, which filters are asked about. Its groups come from the index, if a filter wants them.
 type userSubject struct {
 	req  *request
 	tree tree
 }
 
+func (req *request) user(u *directory.User) (*userSubject, error) {
+	t, err := userTree(u)
+	if err != nil {
+		return nil, err
+	}
+	t["meta"].(tree)["version"] = req.userTag(u)
+	return &userSubject{req, t}, nil
+}
+
+func (s *userSubject) id() string {
+	id, _ := s.tree["id"].(string)
+	return id
+}
+
+func (s *userSubject) match(f filter) (bool, error) { return f.match(s), nil }
+func (s *userSubject) values(r ref) []any           { return sortValues(s.tree, r) }
+
+func (s *userSubject) show(p projection, _ *int) (tree, error) { return s.req.showUser(s.tree, p), nil }
+
 func (s *userSubject) get(extension *schema, name string) any {
 	if extension == nil && name == groups.name {
-		id, _ := s.tree["id"].(string)
-		if list := s.req.groupsOf(id); list != nil {
+		if list := s.req.groupsOf(s.id()); list != nil {
 			return list
 		}
 		return nil
@@ -144,32 +172,34 @@ func (s *userSubject) get(extension *schema, name string) any {
 	return get(s.tree, extension, name)
 }
 
-func listUsers(ctx context.Context, req *request) (answer, error) {
-	q, err := req.parseList(userType)
-	if err != nil {
-		return answer{}, err
-	}
+// usersOf is where a request's users come from.
+func usersOf(ctx context.Context, req *request) source {
 	d := req.h.directory
-	return list(ctx, req, q, source[directory.User]{
+	return source{
+		of:    userType,
 		total: func() int { return d.Users(req.store) },
-		page: func(p directory.Page) ([]directory.User, error) {
-			return d.ListUsers(ctx, req.store, directory.UserFilter{}, p)
-		},
-		read:   func(id string) (directory.User, error) { return d.ReadUser(ctx, req.store, id) },
-		likely: func(c *compare) ([]string, bool, error) { return req.likelyUsers(ctx, c) },
-		id:     func(u *directory.User) string { return u.ID },
-		match: func(u *directory.User, f filter) (bool, error) {
-			t, err := userTree(u)
-			return err == nil && f.match(&userSubject{req, t}), err
-		},
-		show: func(u *directory.User) (tree, error) {
-			t, err := userTree(u)
+		page: func(p directory.Page) ([]resource, error) {
+			users, err := d.ListUsers(ctx, req.store, directory.UserFilter{}, p)
 			if err != nil {
 				return nil, err
 			}
-			return req.showUser(t, q.projection), nil
+			all := make([]resource, len(users))
+			for i := range users {
+				if all[i], err = req.user(&users[i]); err != nil {
+					return nil, err
+				}
+			}
+			return all, nil
 		},
-	})
+		read: func(id string) (resource, error) {
+			u, err := d.ReadUser(ctx, req.store, id)
+			if err != nil {
+				return nil, err
+			}
+			return req.user(&u)
+		},
+		likely: func(c *compare) ([]string, bool, error) { return req.likelyUsers(ctx, c) },
+	}
 }
 
 // likelyUsers finds the few users that a comparison can be true of, for attributes that are indexed.
