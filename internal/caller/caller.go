@@ -64,6 +64,9 @@ type Session struct {
 	Chained bool
 	// Vended is set for the credentials of GetDataAccess.
 	Vended *Vended
+	// Audit is the person of a session that was made with an audit context: named in the trail, and asked for nowhere else.
+	// A session has this, or its caller has OnBehalf, or neither.
+	Audit *Identity
 }
 
 // Identity is the person that a request acts for: ids alone, never rights.
@@ -74,6 +77,14 @@ type Identity struct {
 	InstanceARN      string
 	ApplicationARN   string
 	CredentialID     string
+}
+
+// Named is the person whom the trail names for what the caller does: the one it acts for, or the one of an audit context.
+func (c *Caller) Named() *Identity {
+	if c.OnBehalf == nil && c.Session != nil {
+		return c.Session.Audit
+	}
+	return c.OnBehalf
 }
 
 // Vended says for which grant credentials were handed out and how far they reach: the most that they can ever do. What

@@ -141,6 +141,9 @@ func (s *Service) vend(ctx context.Context, c *caller.Caller, g *Grant, in *s3co
 	}
 	// The person stays with the credentials even where a grant to the IAM principal won: the trail is to show who reads.
 	who.OnBehalf = c.OnBehalf
+	if c.Session != nil {
+		session.Audit = c.Session.Audit
+	}
 	creds, err := s.Vault.Vend(who)
 	if err != nil {
 		return Credentials{}, wire.NewError("StsPackedPolicyTooLargeError", http.StatusBadRequest, "Serialized token too large for session").Because(err)

@@ -32,7 +32,8 @@ type assumption struct {
 	sourceIdentity string
 	policy         string
 	policyARNs     []string
-	person         *caller.Identity
+	// person is that of an identity context, audit that of an audit context.
+	person, audit *caller.Identity
 }
 
 // maxSessionPolicy bounds the inline session policy and the ARNs of managed ones together, in characters.
@@ -139,14 +140,15 @@ func (s *Service) readPolicies(a *assumption) error {
 	return nil
 }
 
-// readContext opens the identity context. Its text never reaches the log.
+// readContext opens the context that the session is to carry: an identity context or an audit context, not both. Its text
+// never reaches the log.
 func (s *Service) readContext(a *assumption) error {
 	switch len(a.in.ProvidedContexts) {
 	case 0:
 		return nil
 	case 1:
 	default:
-		return wire.Invalid("Only one provided context is supported.")
+		return wire.Invalid("Only one provided context is supported: a session carries an identity context or an audit context.")
 	}
 	p := a.in.ProvidedContexts[0]
 	if p.ProviderArn == nil || *p.ProviderArn != arn.ContextProvider {
@@ -156,13 +158,18 @@ func (s *Service) readContext(a *assumption) error {
 		return wire.Invalid("The provided context has no assertion.")
 	}
 	person, err := s.Ring.OpenContext(*p.ContextAssertion)
+	to := &a.person
+	if errors.Is(err, authn.ErrInvalidToken) {
+		person, err = s.Ring.OpenAuditContext(*p.ContextAssertion)
+		to = &a.audit
+	}
 	switch {
 	case errors.Is(err, authn.ErrExpiredToken):
 		return sts.ExpiredTokenException("The identity context has expired. Exchange a fresh token.")
 	case err != nil:
 		return wire.Invalid("The context assertion is not valid.").Because(err)
 	}
-	a.person = person
+	*to = person
 	return nil
 }
 
@@ -176,7 +183,7 @@ func (s *Service) authorizeAssumption(ctx context.Context, a *assumption) error 
 	if a.in.SourceIdentity != nil {
 		actions = append(actions, "sts:SetSourceIdentity")
 	}
-	if a.person != nil {
+	if a.person != nil || a.audit != nil {
 		actions = append(actions, "sts:SetContext")
 	}
 	values := a.values()
@@ -189,19 +196,27 @@ func (s *Service) authorizeAssumption(ctx context.Context, a *assumption) error 
 			return err
 		}
 	}
-	if a.person == nil {
-		return nil
+	switch {
+	case a.person != nil:
+		return s.checkPerson(ctx, a.person, "identity context")
+	case a.audit != nil:
+		return s.checkPerson(ctx, a.audit, "audit context")
 	}
+	return nil
+}
+
+// checkPerson writes the person of a context into the trail and asks whether they can act.
+func (s *Service) checkPerson(ctx context.Context, p *caller.Identity, of string) error {
 	e := trail.From(ctx)
-	e.Add(trail.KeyPersonID, a.person.UserID)
-	e.Add(trail.KeyIdentityStore, a.person.IdentityStoreARN)
-	e.Add(trail.KeyApplication, a.person.ApplicationARN)
-	e.Add(trail.KeyCredentialID, a.person.CredentialID)
-	if err := s.People.PersonActive(ctx, a.person); err != nil {
-		e.Step("person of the identity context", trail.Fail, err.Error())
-		return wire.AccessDenied("The person of the identity context cannot act.").Because(err)
+	e.Add(trail.KeyPersonID, p.UserID)
+	e.Add(trail.KeyIdentityStore, p.IdentityStoreARN)
+	e.Add(trail.KeyApplication, p.ApplicationARN)
+	e.Add(trail.KeyCredentialID, p.CredentialID)
+	if err := s.People.PersonActive(ctx, p); err != nil {
+		e.Step("person of the "+of, trail.Fail, err.Error())
+		return wire.AccessDenied("The person of the " + of + " cannot act.").Because(err)
 	}
-	e.Step("person of the identity context", trail.Pass, a.person.UserID)
+	e.Step("person of the "+of, trail.Pass, p.UserID)
 	return nil
 }
 
@@ -223,6 +238,7 @@ func (a *assumption) values() policy.Values {
 		v.Set("iam:ResourceTag/"+k, t)
 		v.Set("aws:ResourceTag/"+k, t)
 	}
+	// An audit context sets none of these: a policy that asks for a person is to be satisfied by a session which acts for one.
 	if p := a.person; p != nil {
 		v.Set("sts:RequestContextProviders", arn.ContextProvider)
 		v.Set("sts:RequestContext/identitystore:UserId", p.UserID)

@@ -169,7 +169,7 @@ func (s *Service) begin(a *assumption) (*caller.Caller, error) {
 		Session: &caller.Session{
 			RoleARN: a.role.ARN, RoleID: a.role.ID, RoleName: a.role.Name, Name: a.in.RoleSessionName,
 			Issued: now, Expires: now.Add(a.duration), SourceIdentity: a.sourceIdentity,
-			Tags: a.tags, TransitiveTags: a.transitive, Policy: a.policy, PolicyARNs: a.policyARNs, Chained: a.chained,
+			Tags: a.tags, TransitiveTags: a.transitive, Policy: a.policy, PolicyARNs: a.policyARNs, Chained: a.chained, Audit: a.audit,
 		},
 	}, nil
 }

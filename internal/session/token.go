@@ -45,6 +45,7 @@ type claims struct {
 	Chained        bool              `json:"c,omitempty"`
 	Vended         *vended           `json:"v,omitempty"`
 	OnBehalf       *identity         `json:"o,omitempty"`
+	Audit          *identity         `json:"u,omitempty"`
 }
 
 type vended struct {
@@ -88,7 +89,7 @@ func (r *Ring) Issue(c *caller.Caller) (Credentials, error) {
 	cl := claims{
 		Type: c.Type, Account: c.Account, RoleARN: s.RoleARN, RoleID: s.RoleID, RoleName: s.RoleName, Name: s.Name,
 		Issued: s.Issued.Unix(), Expires: s.Expires.Unix(), SourceIdentity: s.SourceIdentity, Tags: s.Tags, Transitive: s.TransitiveTags,
-		Policy: s.Policy, PolicyARNs: s.PolicyARNs, Chained: s.Chained, OnBehalf: toIdentity(c.OnBehalf),
+		Policy: s.Policy, PolicyARNs: s.PolicyARNs, Chained: s.Chained, OnBehalf: toIdentity(c.OnBehalf), Audit: toIdentity(s.Audit),
 	}
 	if c.Type == caller.User {
 		cl.UserARN, cl.UserID, cl.UserName = c.ARN, c.UserID, c.UserName
@@ -136,7 +137,7 @@ func (cl *claims) caller(accessKeyID string) *caller.Caller {
 		RoleARN: cl.RoleARN, RoleID: cl.RoleID, RoleName: cl.RoleName, Name: cl.Name,
 		Issued: time.Unix(cl.Issued, 0).UTC(), Expires: time.Unix(cl.Expires, 0).UTC(),
 		SourceIdentity: cl.SourceIdentity, Tags: cl.Tags, TransitiveTags: cl.Transitive,
-		Policy: cl.Policy, PolicyARNs: cl.PolicyARNs, Chained: cl.Chained,
+		Policy: cl.Policy, PolicyARNs: cl.PolicyARNs, Chained: cl.Chained, Audit: cl.Audit.caller(),
 	}
 	if v := cl.Vended; v != nil {
 		s.Vended = &caller.Vended{
@@ -201,7 +202,11 @@ func (c *Cache) Open(accessKeyID, token string) (string, *caller.Caller, error) 
 	return secret, who, nil
 }
 
-const contextPlace = "identity-context"
+// The places that contexts are bound to: one that only writes a person into the trail never opens as one that acts for them.
+const (
+	contextPlace = "identity-context"
+	auditPlace   = "audit-context"
+)
 
 // maxContext is the longest ContextAssertion that AssumeRole takes.
 const maxContext = 2048
@@ -214,13 +219,23 @@ type contextClaims struct {
 // SealContext makes the identity context that an application hands to AssumeRole. It says who signed in, never what they
 // may do, and is valid until expires.
 func (r *Ring) SealContext(p *caller.Identity, expires time.Time) (string, error) {
+	return r.sealContext(contextPlace, p, expires)
+}
+
+// SealAuditContext makes the audit context that an application hands to AssumeRole for a session which names the person in
+// the trail and does not act for them.
+func (r *Ring) SealAuditContext(p *caller.Identity, expires time.Time) (string, error) {
+	return r.sealContext(auditPlace, p, expires)
+}
+
+func (r *Ring) sealContext(place string, p *caller.Identity, expires time.Time) (string, error) {
 	text, err := json.Marshal(contextClaims{*toIdentity(p), expires.Unix()})
 	if err != nil {
-		return "", fmt.Errorf("encode identity context: %w", err)
+		return "", fmt.Errorf("encode %s: %w", place, err)
 	}
-	token, _, err := r.seal(contextPlace, text)
+	token, _, err := r.seal(place, text)
 	if err != nil {
-		return "", fmt.Errorf("seal identity context: %w", err)
+		return "", fmt.Errorf("seal %s: %w", place, err)
 	}
 	if len(token) > maxContext {
 		return "", ErrTokenTooLarge
@@ -230,13 +245,22 @@ func (r *Ring) SealContext(p *caller.Identity, expires time.Time) (string, error
 
 // OpenContext is the inverse of SealContext.
 func (r *Ring) OpenContext(token string) (*caller.Identity, error) {
-	text, _, err := r.open(contextPlace, token)
+	return r.openContext(contextPlace, token)
+}
+
+// OpenAuditContext is the inverse of SealAuditContext.
+func (r *Ring) OpenAuditContext(token string) (*caller.Identity, error) {
+	return r.openContext(auditPlace, token)
+}
+
+func (r *Ring) openContext(place, token string) (*caller.Identity, error) {
+	text, _, err := r.open(place, token)
 	if err != nil {
 		return nil, authn.ErrInvalidToken
 	}
 	var c contextClaims
 	if err := json.Unmarshal(text, &c); err != nil {
-		return nil, fmt.Errorf("decode identity context: %w", err)
+		return nil, fmt.Errorf("decode %s: %w", place, err)
 	}
 	if r.now().Unix() >= c.Expires {
 		return nil, authn.ErrExpiredToken

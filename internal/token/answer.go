@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -21,15 +20,14 @@ const (
 	typeRefresh = "urn:ietf:params:oauth:token-type:refresh_token"
 )
 
-// issue makes the answer to an exchange that passed every check, and the hash of the refresh token to store when the
-// application may refresh.
+// issue makes the answer to an exchange that passed every check, and the hash of the refresh token to store when there is
+// one.
 func (s *Service) issue(ctx context.Context, x *exchange, f *family) (*ssooidc.CreateTokenWithIAMOutput, []byte, error) {
 	expires := x.now.Add(tokenTime)
 	if expires.After(f.expires) {
 		expires = f.expires
 	}
-	_, refreshable := x.app.Grants[center.GrantRefreshToken]
-	tokens, credential, hash, err := s.tokens(ctx, f, x.scopes, expires, refreshable)
+	tokens, credential, hash, err := s.tokens(ctx, f, x.scopes, expires, x.refreshable)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -38,7 +36,7 @@ func (s *Service) issue(ctx context.Context, x *exchange, f *family) (*ssooidc.C
 		AccessToken: &tokens.AccessToken, TokenType: new("Bearer"), ExpiresIn: new(int(tokens.ExpiresIn / time.Second)),
 		IssuedTokenType: new(typeAccess), Scope: x.scopes,
 	}
-	if refreshable {
+	if x.refreshable {
 		out.RefreshToken, out.IssuedTokenType = &tokens.RefreshToken, new(typeRefresh)
 	}
 	withContext := slices.Contains(x.scopes, scopeContext)
@@ -53,7 +51,7 @@ func (s *Service) issue(ctx context.Context, x *exchange, f *family) (*ssooidc.C
 		claims := s.idClaims(x, f, who, expires)
 		if withContext {
 			claims["sts:identity_context"] = identity
-			if claims["sts:audit_context"], err = s.sealAudit(who, expires); err != nil {
+			if claims["sts:audit_context"], err = s.contexts.SealAuditContext(who, expires); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -83,7 +81,7 @@ func (s *Service) idClaims(x *exchange, f *family, who *caller.Identity, expires
 		"aws:instance_arn":       who.InstanceARN,
 		"aws:credential_id":      who.CredentialID,
 	}
-	if f.issuer != "" {
+	if f.grantType == center.GrantJWTBearer {
 		claims["act"] = map[string]string{"sub": f.issuer}
 	}
 	return claims
@@ -105,24 +103,4 @@ func newSecret() string {
 func hashOf(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
 	return sum[:]
-}
-
-// placeAudit is what audit contexts are bound to.
-const placeAudit = "audit-context"
-
-func (s *Service) seal(place string, who *caller.Identity, expires time.Time) (string, error) {
-	text, err := json.Marshal(struct {
-		caller.Identity
-		Expires int64
-	}{*who, expires.Unix()})
-	if err != nil {
-		return "", fmt.Errorf("encode %s: %w", place, err)
-	}
-	return base64.RawURLEncoding.EncodeToString(s.db.Seal(place, text)), nil
-}
-
-// sealAudit makes the context of sessions that only write the person into the trail. It opens nothing here: AssumeRole
-// takes identity contexts alone, which are bound to another place.
-func (s *Service) sealAudit(who *caller.Identity, expires time.Time) (string, error) {
-	return s.seal(placeAudit, who, expires)
 }

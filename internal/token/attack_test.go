@@ -376,7 +376,9 @@ func TestClients(t *testing.T) {
 		t.Run(name, func(t *testing.T) { h.refused(t, c.in, c.code, c.step) })
 	}
 	h.grant(t, center.GrantTokenExchange, &ssoadmin.Grant{TokenExchange: &ssoadmin.TokenExchangeGrant{}})
-	h.refused(t, in(func(x *ssooidc.CreateTokenWithIAMInput) { x.GrantType = center.GrantTokenExchange }), "UnsupportedGrantTypeException", "grant type")
+	h.refused(t, in(func(x *ssooidc.CreateTokenWithIAMInput) { x.GrantType = center.GrantTokenExchange }), "InvalidRequestException", "subject token")
+	h.grantCodes(t, callback)
+	h.refused(t, in(func(x *ssooidc.CreateTokenWithIAMInput) { x.GrantType = center.GrantAuthorizationCode }), "InvalidRequestException", "code")
 
 	admin := h.As(t.Context(), member, "Admin")
 	status := func(s ssoadmin.ApplicationStatus) {

@@ -1,7 +1,24 @@
-// Package token is the token exchange: CreateTokenWithIAM of the service sso-oidc. An application that an IAM role signs
-// for hands in the token with which a person signed in at a trusted issuer, and gets what carries that person into AWS:
+// Package token gives out what carries a signed-in person to applications and into AWS. It is CreateTokenWithIAM of the
+// service sso-oidc, and below it what the sign-in at an instance and the portal work with: authorization codes, access
+// tokens and refresh tokens. An application that an IAM role signs for hands in one of four things:
 //
-//	assertion (a JWT of the issuer) ─▶ exchange ─▶ idToken, accessToken, identity context (▶ sts AssumeRole)
+//	assertion      a JWT with which the person signed in at a trusted issuer      jwt-bearer
+//	code           from the browser, of a sign-in at the instance itself          authorization_code
+//	subject token  the access token of another application that calls this one    token-exchange
+//	refresh token  of an earlier answer                                           refresh_token
+//
+// and gets an identity token, an access token, an identity context (▶ sts AssumeRole) and, with the grant, a refresh token.
+//
+// # Families
+//
+// All that comes from one sign-in at one client is a family: a row that says who, at which client, since when, until when,
+// and the most that it may be for. Access tokens and refresh tokens refer to it and are asked against it on every use, on
+// any node; credential ids begin with its name, so that the sessions which were made from an identity context can be asked
+// too (SignInEnded). A family ends as one, by EndSession or because a code or a refresh token came twice, and takes along
+// those that were exchanged from its access tokens. None lasts longer than eight hours after the sign-in.
+//
+// Background sessions, which on AWS go on for days after the person left, are for AWS's own applications. As there, the
+// setting of an application that customers manage is kept and answered, and gives it nothing.
 //
 // # The exchange
 //
@@ -19,6 +36,9 @@
 //  10. the scopes are configured                                 InvalidScope
 //  11. nobody exchanged it before                                InvalidGrant
 //
+// A code, a subject token and a refresh token take the place of steps 4 to 7 and 11: they are ours, not used before, and
+// still stand (InvalidGrant, or ExpiredToken).
+//
 // The client is told AWS's code and no more: an unknown issuer, a forged signature and an unknown person read the same.
 // What failed is in the trail, for those who may ask.
 //
@@ -28,7 +48,9 @@
 //   - Keys come from the issuer's own discovery document alone. A header never chooses a key, or a kind of signature that
 //     the key is not made for.
 //   - A visit to an issuer is bounded in time and size and stays on the public internet, unless the operator says otherwise.
-//   - Assertions and tokens are neither stored nor logged: what is kept of them are hashes.
+//   - Assertions, codes and tokens are neither stored nor logged: what is kept of them are hashes.
+//   - A code is good once, for a minute, for the client, the redirect URI and the verifier that it was made for.
+//   - A refresh or an exchange never widens scopes, and asks for person, application, grant and assignment as they are now.
 //
 // Identity tokens are signed by a key of the instance, which Publisher publishes and Keyring rotates.
 package token

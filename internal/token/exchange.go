@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -36,7 +35,7 @@ func (s *Service) exchangeAssertion(ctx context.Context, x *exchange) (*ssooidc.
 	if err := s.admit(x, nil); err != nil {
 		return nil, err
 	}
-	f := x.begin(x.now)
+	f := x.family()
 	f.issuer = x.issuer.ARN
 	if !a.claims.issued.IsZero() {
 		f.signedIn = a.claims.issued
@@ -63,11 +62,11 @@ func (s *Service) exchangeAssertion(ctx context.Context, x *exchange) (*ssooidc.
 	return out, nil
 }
 
-// begin makes the family of an exchange that begins one: of what x found, for as long as a sign-in lasts from now.
-func (x *exchange) begin(now time.Time) *family {
+// family makes the family of an exchange that begins one: of what it found, for as long as a sign-in lasts from now.
+func (x *exchange) family() *family {
 	return &family{
 		id: uuid.NewString(), client: x.app.ARN, application: x.app.ARN, instance: x.instance.ARN, user: x.person.ID,
-		grantType: x.in.GrantType, scopes: x.scopes, signedIn: now, expires: now.Add(familyTime),
+		grantType: x.in.GrantType, scopes: x.scopes, signedIn: x.now, expires: x.now.Add(familyTime),
 	}
 }
 
@@ -173,6 +172,8 @@ const (
 	scopeAWS     = "aws"
 	scopeContext = "sts:identity_context"
 )
+
+var impliedScopes = []string{scopeOpenID, scopeAWS, scopeContext}
 
 // grantScopes answers a request for scopes: none asked for means all there are. bounds, when not nil, are the scopes that
 // an earlier answer gave, which a refresh cannot widen.

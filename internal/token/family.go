@@ -48,7 +48,8 @@ type family struct {
 	// client is the ARN of an application or the id of a registered client; application is empty for the latter.
 	client, application string
 	instance, user      string
-	// grantType is the grant through which an application began it; empty for IssueAccess. issuer belongs to jwt-bearer.
+	// grantType is the grant through which an application began it; empty for IssueAccess. issuer is the trusted token
+	// issuer of jwt-bearer, or the application whose token was exchanged.
 	grantType, issuer string
 	// scopes are the most that anything of the family may have.
 	scopes            []string
@@ -217,24 +218,29 @@ const maxAccess = 8 << 10
 // goes on, the person is enabled, and where the client is an application, it is enabled and the person assigned to it.
 // ErrInvalid, ErrExpired, ErrEnded and ErrInactive say why not.
 func (s *Service) OpenAccess(ctx context.Context, accessToken string) (Access, error) {
+	a, _, err := s.openAccess(ctx, accessToken)
+	return a, err
+}
+
+func (s *Service) openAccess(ctx context.Context, accessToken string) (Access, *family, error) {
 	if len(accessToken) > maxAccess {
-		return Access{}, fmt.Errorf("more than %d bytes: %w", maxAccess, ErrInvalid)
+		return Access{}, nil, fmt.Errorf("more than %d bytes: %w", maxAccess, ErrInvalid)
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(accessToken)
 	if err != nil {
-		return Access{}, fmt.Errorf("not base64url: %w", ErrInvalid)
+		return Access{}, nil, fmt.Errorf("not base64url: %w", ErrInvalid)
 	}
 	text, err := s.db.Unseal(placeAccess, sealed)
 	if err != nil {
-		return Access{}, fmt.Errorf("not sealed here: %w", ErrInvalid)
+		return Access{}, nil, fmt.Errorf("not sealed here: %w", ErrInvalid)
 	}
 	var c sealedAccess
 	if err := json.Unmarshal(text, &c); err != nil {
-		return Access{}, fmt.Errorf("decode access token: %w", err)
+		return Access{}, nil, fmt.Errorf("decode access token: %w", err)
 	}
 	now := s.db.Now()
 	if !now.Before(store.Time(c.Expires)) {
-		return Access{}, ErrExpired
+		return Access{}, nil, ErrExpired
 	}
 	var f *family
 	err = s.db.View(ctx, func(q store.Querier) (err error) {
@@ -243,20 +249,20 @@ func (s *Service) OpenAccess(ctx context.Context, accessToken string) (Access, e
 	})
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return Access{}, fmt.Errorf("of a sign-in that is not known: %w", ErrInvalid)
+		return Access{}, nil, fmt.Errorf("of a sign-in that is not known: %w", ErrInvalid)
 	case err != nil:
-		return Access{}, fmt.Errorf("read sign-in: %w", err)
+		return Access{}, nil, fmt.Errorf("read sign-in: %w", err)
 	case !f.ended.IsZero():
-		return Access{}, ErrEnded
+		return Access{}, nil, ErrEnded
 	}
 	i, err := s.stands(f)
 	if err != nil {
-		return Access{}, err
+		return Access{}, nil, err
 	}
 	return Access{
 		Client: f.client, Person: *personOf(i, f, c.Credential), Scopes: c.Scopes,
 		SignedIn: f.signedIn, Expires: store.Time(c.Expires), Family: f.id,
-	}, nil
+	}, f, nil
 }
 
 // personOf is the person of a family as sessions carry it.

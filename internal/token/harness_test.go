@@ -188,7 +188,6 @@ func newHouse(t testing.TB) *house {
 func open(t testing.TB, url string, change func(*token.Config)) *house {
 	t.Helper()
 	h := &house{House: centertest.At(t, url), issuer: newIssuer(t)}
-	ctx := h.As(t.Context(), member, "Admin")
 	var err error
 	if h.ring, err = session.OpenRing(t.Context(), h.DB); err != nil {
 		t.Fatal(err)
@@ -205,17 +204,33 @@ func open(t testing.TB, url string, change func(*token.Config)) *house {
 		t.Fatal(err)
 	}
 	h.tti = h.trust(t, h.issuer.URL, "oid", "externalId")
-	app, err := h.Service.CreateApplication(ctx, &ssoadmin.CreateApplicationInput{InstanceArn: h.Instance.ARN, ApplicationProviderArn: center.ProviderCustom, Name: "App"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.app = *app.ApplicationArn
+	h.app = h.newApplication(t, "App")
 	h.requireAssignment(t, false)
 	h.grantIssuer(t, h.tti, audience)
 	h.putScope(t, scopeS3)
-	h.putPolicy(t, actorPolicy)
 	h.person = h.Person(t, "mateo", "oid-of-mateo")
 	return h
+}
+
+// newApplication makes an application that ApplicationRole may act as, and nothing else.
+func (h *house) newApplication(t testing.TB, name string) string {
+	t.Helper()
+	out, err := h.Service.CreateApplication(h.As(t.Context(), member, "Admin"), &ssoadmin.CreateApplicationInput{
+		InstanceArn: h.Instance.ARN, ApplicationProviderArn: center.ProviderCustom, Name: name,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.at(*out.ApplicationArn, func() { h.putPolicy(t, actorPolicy) })
+	return *out.ApplicationArn
+}
+
+// at does something with another application.
+func (h *house) at(app string, do func()) {
+	own := h.app
+	h.app = app
+	do()
+	h.app = own
 }
 
 func (h *house) trust(t testing.TB, url, claim, attribute string) string {
@@ -252,9 +267,9 @@ func (h *house) grantRefresh(t testing.TB) {
 	h.grant(t, center.GrantRefreshToken, &ssoadmin.Grant{RefreshToken: &ssoadmin.RefreshTokenGrant{}})
 }
 
-func (h *house) putScope(t testing.TB, scope string) {
+func (h *house) putScope(t testing.TB, scope string, targets ...string) {
 	t.Helper()
-	_, err := h.Service.PutApplicationAccessScope(h.As(t.Context(), member, "Admin"), &ssoadmin.PutApplicationAccessScopeInput{ApplicationArn: h.app, Scope: scope})
+	_, err := h.Service.PutApplicationAccessScope(h.As(t.Context(), member, "Admin"), &ssoadmin.PutApplicationAccessScopeInput{ApplicationArn: h.app, Scope: scope, AuthorizedTargets: targets})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,13 +98,14 @@ func (s *Service) exchangeRefresh(ctx context.Context, x *exchange) (*ssooidc.Cr
 		return nil, x.refuseToken(step, err)
 	}
 	x.pass(step, "")
-	if err := s.stillTrusted(x, old.family); err != nil {
+	bounds, err := s.stillTrusted(x, old.family)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.take(x, old.family.user); err != nil {
 		return nil, err
 	}
-	if err := s.admit(x, old.family.scopes); err != nil {
+	if err := s.admit(x, bounds); err != nil {
 		return nil, err
 	}
 	// A refresh that asks for less does not narrow the sign-in (RFC 6749 §6): the family keeps its scopes.
@@ -118,19 +119,22 @@ func (s *Service) exchangeRefresh(ctx context.Context, x *exchange) (*ssooidc.Cr
 	return out, nil
 }
 
-// stillTrusted asks whether the application may still have what it came to the family by.
-func (s *Service) stillTrusted(x *exchange, f *family) error {
+// stillTrusted asks whether the application may still have what it came to the family by, and returns the most that a
+// refresh may give now.
+func (s *Service) stillTrusted(x *exchange, f *family) (bounds []string, err error) {
 	g, ok := x.app.Grants[f.grantType]
 	if !ok {
-		return x.refuse("issuer", invalidGrant(), fmt.Errorf("the application no longer has the grant %s", f.grantType))
+		return nil, x.refuse("issuer", invalidGrant(), fmt.Errorf("the application no longer has the grant %s", f.grantType))
 	}
-	if f.grantType != center.GrantJWTBearer {
-		return nil
+	switch f.grantType {
+	case center.GrantTokenExchange:
+		return s.stillHandedOn(x, f)
+	case center.GrantJWTBearer:
+		i, ok := s.center.Issuer(f.issuer)
+		if !ok || !slices.ContainsFunc(g.Issuers, func(a center.AuthorizedIssuer) bool { return a.ARN == f.issuer }) {
+			return nil, x.refuse("issuer", invalidGrant(), fmt.Errorf("the application no longer trusts %s", f.issuer))
+		}
+		x.pass("issuer", i.URL)
 	}
-	i, ok := s.center.Issuer(f.issuer)
-	if !ok || !slices.ContainsFunc(g.Issuers, func(a center.AuthorizedIssuer) bool { return a.ARN == f.issuer }) {
-		return x.refuse("issuer", invalidGrant(), fmt.Errorf("the application no longer trusts %s", f.issuer))
-	}
-	x.pass("issuer", i.URL)
-	return nil
+	return f.scopes, nil
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/lakegate/lakegate/internal/api/ssoadmin"
 	"github.com/lakegate/lakegate/internal/api/ssooidc"
 	"github.com/lakegate/lakegate/internal/center"
-	"github.com/lakegate/lakegate/internal/directory"
 )
 
 // signIn exchanges an assertion and returns the refresh token.
@@ -110,13 +109,8 @@ func TestRefreshLimits(t *testing.T) {
 	})
 	t.Run("of another application", func(t *testing.T) {
 		secret, own := h.signIn(t), h.app
-		other, err := h.Service.CreateApplication(h.As(t.Context(), member, "Admin"), &ssoadmin.CreateApplicationInput{InstanceArn: h.Instance.ARN, ApplicationProviderArn: center.ProviderCustom, Name: "Other"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		h.app = *other.ApplicationArn
+		h.app = h.newApplication(t, "Other")
 		h.grantRefresh(t)
-		h.putPolicy(t, actorPolicy)
 		h.refused(t, refreshInput(h, secret), "InvalidGrantException", "refresh token")
 		h.app = own
 		if _, err := h.refresh(t.Context(), secret); err != nil {
@@ -147,14 +141,9 @@ func TestRefreshLimits(t *testing.T) {
 	})
 	t.Run("the person is disabled", func(t *testing.T) {
 		secret := h.signIn(t)
-		enable := func(on bool) {
-			if _, err := h.Directory.ChangeUser(t.Context(), "test", h.Instance.StoreID, h.person, func(u *directory.User) error { u.Enabled = on; return nil }); err != nil {
-				t.Fatal(err)
-			}
-		}
-		enable(false)
+		h.enablePerson(t, false)
 		h.refused(t, refreshInput(h, secret), "InvalidGrantException", "person")
-		enable(true)
+		h.enablePerson(t, true)
 	})
 	t.Run("the assignment is required now", func(t *testing.T) {
 		secret := h.signIn(t)

@@ -43,9 +43,10 @@ type Directory interface {
 	GroupsOf(storeID, userID string) []string
 }
 
-// Contexts seals identity contexts; session provides it.
+// Contexts seals what AssumeRole takes: identity contexts and audit contexts; session provides it.
 type Contexts interface {
 	SealContext(p *caller.Identity, expires time.Time) (string, error)
+	SealAuditContext(p *caller.Identity, expires time.Time) (string, error)
 }
 
 // Config says what a token exchange works with.
@@ -132,7 +133,8 @@ func (s *Service) Publisher() *Publisher {
 	}}
 }
 
-// CreateTokenWithIAM exchanges an assertion, or a refresh token, for tokens that name a person.
+// CreateTokenWithIAM exchanges an assertion, a code, a refresh token or the access token of another application for tokens
+// that name a person.
 func (s *Service) CreateTokenWithIAM(ctx context.Context, in *ssooidc.CreateTokenWithIAMInput) (*ssooidc.CreateTokenWithIAMOutput, error) {
 	x, err := s.begin(ctx, in)
 	if err != nil {
@@ -143,6 +145,10 @@ func (s *Service) CreateTokenWithIAM(ctx context.Context, in *ssooidc.CreateToke
 		return s.exchangeAssertion(ctx, x)
 	case center.GrantRefreshToken:
 		return s.exchangeRefresh(ctx, x)
+	case center.GrantAuthorizationCode:
+		return s.exchangeCode(ctx, x)
+	case center.GrantTokenExchange:
+		return s.exchangeSubject(ctx, x)
 	}
 	return nil, x.refuse("grant type", ssooidc.UnsupportedGrantTypeException("Unsupported grant type provided"), fmt.Errorf("%.80q is not offered", in.GrantType))
 }
@@ -158,6 +164,8 @@ type exchange struct {
 	issuer *center.Issuer
 	person directory.Person
 	scopes []string
+	// refreshable says that the answer is to have a refresh token.
+	refreshable bool
 }
 
 // refuse notes what failed and returns what the client is told.
@@ -222,5 +230,6 @@ func (s *Service) begin(ctx context.Context, in *ssooidc.CreateTokenWithIAMInput
 		}
 		x.pass("grant type", in.GrantType)
 	}
+	_, x.refreshable = app.Grants[center.GrantRefreshToken]
 	return x, nil
 }

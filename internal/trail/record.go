@@ -120,7 +120,7 @@ func identityOf(c *caller.Caller) UserIdentity {
 		// The bearer of a token of the identity center is told by the person alone.
 		u.PrincipalID, u.ARN, u.UserName = "", "", ""
 	}
-	if p := c.OnBehalf; p != nil {
+	if p := c.Named(); p != nil {
 		u.OnBehalfOf = &OnBehalfOf{UserID: p.UserID, IdentityStoreARN: p.IdentityStoreARN}
 		if c.Type == caller.Person {
 			u.CredentialID = p.CredentialID
@@ -227,7 +227,7 @@ func (e *Entry) additional(failure error) map[string]any {
 			extra[KeySignature] = "SigV4"
 		}
 		setDefault(extra, KeyAuthentication, c.Auth)
-		if p := c.OnBehalf; p != nil {
+		if p := c.Named(); p != nil {
 			setDefault(extra, KeyApplication, p.ApplicationARN)
 			setDefault(extra, KeyCredentialID, p.CredentialID)
 			if e.trail.names != nil {

@@ -2,8 +2,8 @@
 -- Families: all that came from one sign-in of a person at one client, which ends as one. parent is the family whose access
 -- token was exchanged for this one, empty for none. client is the ARN of an application or the id of a registered client;
 -- application is empty for a client that is none. grant_type is how an application came to it, empty for a sign-in at the
--- instance itself; issuer is the trusted token issuer of jwt-bearer. A row is kept until everything sealed for the family
--- has expired.
+-- instance itself; issuer is the trusted token issuer of jwt-bearer, or the application whose access token was exchanged. A
+-- row is kept until everything sealed for the family has expired.
 CREATE TABLE token_families (
     id          TEXT    NOT NULL PRIMARY KEY,
     parent      TEXT    NOT NULL,
