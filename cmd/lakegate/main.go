@@ -21,6 +21,7 @@ type cli struct {
 	Env        envCommand        `cmd:"" help:"Print export lines that point the AWS CLI and SDKs at the server of a directory."`
 	Scim       scimCommand       `cmd:"" help:"Manage provisioning by SCIM."`
 	SignIn     signInCommand     `cmd:"" help:"Manage where people sign in."`
+	Ldap       ldapCommand       `cmd:"" name:"ldap" help:"Take people and groups from LDAP or Active Directory."`
 	Why        whyCommand        `cmd:"" help:"Tell, step by step, why a request was answered as it was."`
 	Operations operationsCommand `cmd:"" help:"Print which operations of which service are implemented."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`

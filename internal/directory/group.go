@@ -20,6 +20,9 @@ type Group struct {
 	Stamps      Stamps
 }
 
+// Check holds a group against the rules that every face shares.
+func (g *Group) Check() error { return g.check() }
+
 func (g *Group) check() error {
 	if g.DisplayName == "" {
 		return Invalid("displayName", "displayName is a required attribute")

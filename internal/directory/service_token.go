@@ -31,8 +31,8 @@ func (s *TokenService) Endpoint(storeID string) string {
 
 // CreateScimToken makes a token for the named store, by default the caller's own or else that of the organization.
 func (s *TokenService) CreateScimToken(ctx context.Context, in *lakegate.CreateScimTokenInput) (*lakegate.CreateScimTokenOutput, error) {
-	storeID := s.storeFor(ctx, in.IdentityStoreId)
-	if err := s.enter(ctx, "CreateScimToken", storeID); err != nil {
+	storeID := s.StoreFor(ctx, in.IdentityStoreId)
+	if err := s.Enter(ctx, "CreateScimToken", storeID); err != nil {
 		return nil, err
 	}
 	lifetime := time.Duration(value(in.ExpiresInDays)) * 24 * time.Hour
@@ -47,8 +47,8 @@ func (s *TokenService) CreateScimToken(ctx context.Context, in *lakegate.CreateS
 
 // ListScimTokens lists what is known of a store's tokens, never the tokens.
 func (s *TokenService) ListScimTokens(ctx context.Context, in *lakegate.ListScimTokensInput) (*lakegate.ListScimTokensOutput, error) {
-	storeID := s.storeFor(ctx, in.IdentityStoreId)
-	if err := s.enter(ctx, "ListScimTokens", storeID); err != nil {
+	storeID := s.StoreFor(ctx, in.IdentityStoreId)
+	if err := s.Enter(ctx, "ListScimTokens", storeID); err != nil {
 		return nil, err
 	}
 	all, err := s.Directory.Tokens(ctx, storeID)
@@ -69,7 +69,7 @@ func (s *TokenService) ListScimTokens(ctx context.Context, in *lakegate.ListScim
 // DeleteScimToken ends a token at once.
 func (s *TokenService) DeleteScimToken(ctx context.Context, in *lakegate.DeleteScimTokenInput) (*lakegate.DeleteScimTokenOutput, error) {
 	storeID, _ := s.Directory.TokenStore(in.TokenId)
-	if err := s.enter(ctx, "DeleteScimToken", storeID); err != nil {
+	if err := s.Enter(ctx, "DeleteScimToken", storeID); err != nil {
 		return nil, err
 	}
 	if err := s.Directory.DeleteToken(ctx, storeID, in.TokenId); err != nil {
@@ -78,9 +78,9 @@ func (s *TokenService) DeleteScimToken(ctx context.Context, in *lakegate.DeleteS
 	return &lakegate.DeleteScimTokenOutput{}, nil
 }
 
-// storeFor is the store that a request names, or else the one that its caller most likely means: the store of the
+// StoreFor is the store that a request names, or else the one that its caller most likely means: the store of the
 // account's own instance, then that of the organization.
-func (s *TokenService) storeFor(ctx context.Context, named *string) string {
+func (s *TokenService) StoreFor(ctx context.Context, named *string) string {
 	if named != nil {
 		return *named
 	}
@@ -96,9 +96,9 @@ func (s *TokenService) storeFor(ctx context.Context, named *string) string {
 	return shared
 }
 
-// enter authorises an operation on a store. Tokens write, so who may only read the store has no part in them, and a store
-// out of reach is answered like one that does not exist.
-func (s *TokenService) enter(ctx context.Context, op, storeID string) error {
+// Enter authorises one of lakegate's own operations on a store. They write, so who may only read the store has no part in
+// them, and a store out of reach is answered like one that does not exist.
+func (s *TokenService) Enter(ctx context.Context, op, storeID string) error {
 	account := caller.From(ctx).Account
 	owner, _ := s.Directory.StoreAccount(storeID)
 	have, resource := reachOf(ctx, s.Accounts, account, owner), "*"

@@ -134,6 +134,10 @@ func isReserved(name string) bool {
 	return false
 }
 
+// Check holds a user against the rules that every face shares, for those who bring many and want to know before they
+// change anything.
+func (u *User) Check() error { return u.check() }
+
 // check holds a user against the rules that every face shares.
 func (u *User) check() error {
 	if u.UserName == "" {

@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/lakegate/lakegate/internal/arn"
+	"github.com/lakegate/lakegate/internal/ldap"
 )
 
 // Config is the configuration of a server. Its zero value, after Defaults, is a working server on loopback. The fields
@@ -83,12 +84,18 @@ type Config struct {
 		RetentionDays int `yaml:"retention_days"`
 	} `yaml:"audit"`
 
+	// LDAP is a directory from which people and groups are taken; see docs/connect/ldap.md. Nil is none.
+	LDAP *ldap.Config `yaml:"ldap"`
+
 	Limits struct {
 		// Requests bounds how many requests are served at once; default 1024.
 		Requests int `yaml:"requests"`
 		// ShutdownSeconds is how long requests may finish after a stop was asked for; default 15.
 		ShutdownSeconds int `yaml:"shutdown_seconds"`
 	} `yaml:"limits"`
+
+	// getenv is the environment, from which secrets may come that the file refers to.
+	getenv func(string) string
 }
 
 // The values of Compat.
@@ -137,6 +144,11 @@ func (c *Config) Complete() error {
 		c.Tokens.Algorithm = "ES256"
 		if c.Compat == Strict {
 			c.Tokens.Algorithm = "RS256"
+		}
+	}
+	if c.LDAP != nil {
+		if err := c.LDAP.Complete(c.Development); err != nil {
+			return err
 		}
 	}
 	return c.check()

@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/lakegate/lakegate/internal/ldap"
 )
 
 // meter is what the server tells of itself at /metrics.
@@ -37,6 +39,23 @@ func (m *meter) served(service, operation string, status int, took time.Duration
 // follow reports a number that another room counts.
 func (m *meter) follow(name, help string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value))
+}
+
+// show reports a number that goes up and down.
+func (m *meter) show(name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+}
+
+// followLDAP reports how the LDAP source fares.
+func (m *meter) followLDAP(s *ldap.Source) {
+	m.show("lakegate_ldap_last_success_timestamp_seconds", "When the last synchronisation with LDAP succeeded, in seconds since 1970; 0 for never.", func() float64 {
+		if at := s.Succeeded(); !at.IsZero() {
+			return float64(at.Unix())
+		}
+		return 0
+	})
+	m.show("lakegate_ldap_problems", "Entries that the last synchronisation with LDAP could not take in whole.", func() float64 { return float64(s.Problems()) })
+	m.follow("lakegate_ldap_failures_total", "Synchronisations with LDAP that failed or were refused.", func() float64 { return float64(s.Failures()) })
 }
 
 func (m *meter) handler() http.Handler {

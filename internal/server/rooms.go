@@ -29,6 +29,7 @@ import (
 	"github.com/lakegate/lakegate/internal/explain"
 	"github.com/lakegate/lakegate/internal/gateway"
 	"github.com/lakegate/lakegate/internal/grants"
+	"github.com/lakegate/lakegate/internal/ldap"
 	"github.com/lakegate/lakegate/internal/session"
 	"github.com/lakegate/lakegate/internal/signin"
 	"github.com/lakegate/lakegate/internal/sigv4"
@@ -55,6 +56,7 @@ type rooms struct {
 	tokens    *token.Service
 	signIn    *signin.Service
 	trail     *trail.Trail
+	ldap      *ldap.Source
 	ready     atomic.Bool
 }
 
@@ -107,6 +109,9 @@ func openRooms(ctx context.Context, cfg *Config, db *store.DB, log *slog.Logger)
 		return r, err
 	}
 	if err := r.bootstrap(ctx, cfg); err != nil {
+		return r, err
+	}
+	if err := r.openLDAP(ctx, cfg, db); err != nil {
 		return r, err
 	}
 	return r, r.bind(ctx, cfg, db)
@@ -171,13 +176,15 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	if err != nil {
 		return err
 	}
+	tokens := directory.TokenService{Directory: r.directory, Accounts: r.accounts, Authorizer: authorizer, WebURL: cfg.WebURL}
 	services := &services{
 		iam:           &account.IAM{Registry: r.accounts, Authorizer: authorizer},
 		organizations: &account.Organizations{Registry: r.accounts, Authorizer: authorizer},
 		identitystore: &directory.Service{Directory: r.directory, Accounts: r.accounts, Authorizer: authorizer},
 		cloudtrail:    trail.NewService(r.trail, trailAuthorizer{authorizer}),
 		lakegate: &ownService{
-			TokenService: directory.TokenService{Directory: r.directory, Accounts: r.accounts, Authorizer: authorizer, WebURL: cfg.WebURL},
+			TokenService: tokens,
+			SyncService:  ldap.SyncService{Source: r.ldap, Stores: &tokens},
 			Service:      explain.Service{Trail: r.trail, Accounts: r.accounts, Authorizer: authorizer},
 			signIn:       r.signIn,
 		},
@@ -195,6 +202,9 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	meter := newMeter()
 	meter.follow("lakegate_audit_failures_total", "Records that the audit log did not take.", func() float64 { return float64(r.trail.Failures()) })
 	meter.follow("lakegate_audit_dropped_total", "Records that LookupEvents lacks, because they came faster than the database took them.", func() float64 { return float64(r.trail.Dropped()) })
+	if r.ldap != nil {
+		meter.followLDAP(r.ldap)
+	}
 	r.trail.NamePeople(r.nameOf)
 	r.apiHandler = &apiDoor{
 		mux: services.mount(), authn: authenticator, trail: r.trail, origin: origin, log: r.log, meter: meter, authorize: r.signIn.Authorize,
@@ -224,6 +234,7 @@ type services struct {
 // ownService is the operations that AWS has no name for.
 type ownService struct {
 	directory.TokenService
+	ldap.SyncService
 	explain.Service
 	signIn
 }
@@ -272,6 +283,9 @@ func (r *rooms) tend(ctx context.Context) {
 
 func (r *rooms) close() error {
 	var errs []error
+	if r.ldap != nil {
+		errs = append(errs, r.ldap.Close())
+	}
 	if r.accounts != nil {
 		errs = append(errs, r.accounts.SaveUses(context.Background()))
 	}

@@ -42,6 +42,7 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, getenv func(string
 	if err := cfg.Complete(); err != nil {
 		return nil, err
 	}
+	cfg.getenv = getenv
 	s = &Server{cfg: cfg, log: log, ended: make(chan error, 2)}
 	defer func() {
 		if err != nil {
@@ -116,6 +117,9 @@ func (s *Server) Announce(beside Addresses) error {
 	a := s.Addresses()
 	a.IDP, a.App = beside.IDP, beside.App
 	s.rooms.ready.Store(true)
+	if s.rooms.ldap != nil {
+		s.rooms.ldap.Schedule()
+	}
 	return WriteAddresses(s.cfg.Dir, a)
 }
 

@@ -28,9 +28,12 @@ type Service interface {
 	CreateScimToken(ctx context.Context, in *CreateScimTokenInput) (*CreateScimTokenOutput, error)
 	DeleteScimToken(ctx context.Context, in *DeleteScimTokenInput) (*DeleteScimTokenOutput, error)
 	DeleteSignInProvider(ctx context.Context, in *DeleteSignInProviderInput) (*DeleteSignInProviderOutput, error)
+	DescribeDirectorySync(ctx context.Context, in *DescribeDirectorySyncInput) (*DescribeDirectorySyncOutput, error)
 	GetSignInProvider(ctx context.Context, in *GetSignInProviderInput) (*GetSignInProviderOutput, error)
+	ListDirectorySyncs(ctx context.Context, in *ListDirectorySyncsInput) (*ListDirectorySyncsOutput, error)
 	ListScimTokens(ctx context.Context, in *ListScimTokensInput) (*ListScimTokensOutput, error)
 	PutSignInProvider(ctx context.Context, in *PutSignInProviderInput) (*PutSignInProviderOutput, error)
+	StartDirectorySync(ctx context.Context, in *StartDirectorySyncInput) (*StartDirectorySyncOutput, error)
 	Why(ctx context.Context, in *WhyInput) (*WhyOutput, error)
 }
 
@@ -41,9 +44,12 @@ func Operations(impl any) []wire.Operation {
 		wire.Op[CreateScimTokenInput, CreateScimTokenOutput](impl, wire.OperationModel{Name: "CreateScimToken", Method: "POST", URI: "/"}),
 		wire.Op[DeleteScimTokenInput, DeleteScimTokenOutput](impl, wire.OperationModel{Name: "DeleteScimToken", Method: "POST", URI: "/"}),
 		wire.Op[DeleteSignInProviderInput, DeleteSignInProviderOutput](impl, wire.OperationModel{Name: "DeleteSignInProvider", Method: "POST", URI: "/"}),
+		wire.Op[DescribeDirectorySyncInput, DescribeDirectorySyncOutput](impl, wire.OperationModel{Name: "DescribeDirectorySync", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[GetSignInProviderInput, GetSignInProviderOutput](impl, wire.OperationModel{Name: "GetSignInProvider", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[ListDirectorySyncsInput, ListDirectorySyncsOutput](impl, wire.OperationModel{Name: "ListDirectorySyncs", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListScimTokensInput, ListScimTokensOutput](impl, wire.OperationModel{Name: "ListScimTokens", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[PutSignInProviderInput, PutSignInProviderOutput](impl, wire.OperationModel{Name: "PutSignInProvider", Method: "POST", URI: "/"}),
+		wire.Op[StartDirectorySyncInput, StartDirectorySyncOutput](impl, wire.OperationModel{Name: "StartDirectorySync", Method: "POST", URI: "/"}),
 		wire.Op[WhyInput, WhyOutput](impl, wire.OperationModel{Name: "Why", Method: "POST", URI: "/", ReadOnly: true}),
 	}
 }
@@ -111,6 +117,19 @@ type DeleteSignInProviderInput struct {
 // DeleteSignInProviderOutput is what DeleteSignInProvider answers.
 type DeleteSignInProviderOutput struct{}
 
+// DescribeDirectorySyncInput is what DescribeDirectorySync takes.
+type DescribeDirectorySyncInput struct {
+	SyncId string `aws:"SyncId,SyncId,required"`
+}
+
+// DescribeDirectorySyncOutput is what DescribeDirectorySync answers.
+type DescribeDirectorySyncOutput struct {
+	Sync     *DirectorySync         `aws:"Sync,DirectorySync,required"`
+	Counts   map[string]int         `aws:"Counts,DirectorySyncCounts"`
+	Problems []DirectorySyncProblem `aws:"Problems,DirectorySyncProblems"`
+	Changes  []DirectorySyncChange  `aws:"Changes,DirectorySyncChanges"`
+}
+
 // GetSignInProviderInput is what GetSignInProvider takes.
 type GetSignInProviderInput struct {
 	InstanceArn *string `aws:"InstanceArn,InstanceArn"`
@@ -129,6 +148,16 @@ type GetSignInProviderOutput struct {
 	StartUrl                   string          `aws:"StartUrl,Text,required"`
 	RedirectUri                string          `aws:"RedirectUri,Text,required"`
 	UpdatedAt                  time.Time       `aws:"UpdatedAt,Timestamp,required"`
+}
+
+// ListDirectorySyncsInput is what ListDirectorySyncs takes.
+type ListDirectorySyncsInput struct {
+	MaxResults *int `aws:"MaxResults,MaxSyncs"`
+}
+
+// ListDirectorySyncsOutput is what ListDirectorySyncs answers.
+type ListDirectorySyncsOutput struct {
+	Syncs []DirectorySync `aws:"Syncs,DirectorySyncs,required"`
 }
 
 // ListScimTokensInput is what ListScimTokens takes.
@@ -160,6 +189,17 @@ type PutSignInProviderOutput struct {
 	RedirectUri string `aws:"RedirectUri,Text,required"`
 }
 
+// StartDirectorySyncInput is what StartDirectorySync takes.
+type StartDirectorySyncInput struct {
+	DryRun *bool `aws:"DryRun,Flag"`
+	Force  *bool `aws:"Force,Flag"`
+}
+
+// StartDirectorySyncOutput is what StartDirectorySync answers.
+type StartDirectorySyncOutput struct {
+	SyncId string `aws:"SyncId,SyncId,required"`
+}
+
 // WhyInput is what Why takes.
 type WhyInput struct {
 	RequestId string `aws:"RequestId,RequestId,required"`
@@ -178,6 +218,58 @@ type WhyOutput struct {
 	Message   *string   `aws:"Message,Text"`
 	Steps     []Step    `aws:"Steps,Steps,required"`
 }
+
+// DirectorySync is a structure of the service.
+type DirectorySync struct {
+	SyncId          string               `aws:"SyncId,SyncId,required"`
+	IdentityStoreId string               `aws:"IdentityStoreId,IdentityStoreId,required"`
+	Source          string               `aws:"Source,Text,required"`
+	State           DirectorySyncState   `aws:"State,DirectorySyncState,required"`
+	Trigger         DirectorySyncTrigger `aws:"Trigger,DirectorySyncTrigger,required"`
+	StartedBy       *string              `aws:"StartedBy,Text"`
+	DryRun          bool                 `aws:"DryRun,Flag,required"`
+	Force           bool                 `aws:"Force,Flag,required"`
+	StartedAt       time.Time            `aws:"StartedAt,Timestamp,required"`
+	EndedAt         *time.Time           `aws:"EndedAt,Timestamp"`
+	Message         *string              `aws:"Message,Text"`
+	ChangeCount     *int                 `aws:"ChangeCount,Count"`
+	ProblemCount    *int                 `aws:"ProblemCount,Count"`
+}
+
+// DirectorySyncChange is a structure of the service.
+type DirectorySyncChange struct {
+	Action      string  `aws:"Action,Text,required"`
+	Name        string  `aws:"Name,Text,required"`
+	Id          *string `aws:"Id,Text"`
+	ExternalId  *string `aws:"ExternalId,Text"`
+	MemberCount *int    `aws:"MemberCount,Count"`
+}
+
+// DirectorySyncProblem is a structure of the service.
+type DirectorySyncProblem struct {
+	Entry   string `aws:"Entry,Text,required"`
+	Message string `aws:"Message,Text,required"`
+}
+
+// DirectorySyncState is one of the texts that the service names.
+type DirectorySyncState string
+
+// The values of DirectorySyncState.
+const (
+	DirectorySyncStateRUNNING   DirectorySyncState = "RUNNING"
+	DirectorySyncStateSUCCEEDED DirectorySyncState = "SUCCEEDED"
+	DirectorySyncStateREFUSED   DirectorySyncState = "REFUSED"
+	DirectorySyncStateFAILED    DirectorySyncState = "FAILED"
+)
+
+// DirectorySyncTrigger is one of the texts that the service names.
+type DirectorySyncTrigger string
+
+// The values of DirectorySyncTrigger.
+const (
+	DirectorySyncTriggerSCHEDULE DirectorySyncTrigger = "SCHEDULE"
+	DirectorySyncTriggerREQUEST  DirectorySyncTrigger = "REQUEST"
+)
 
 // ScimToken is a structure of the service.
 type ScimToken struct {
@@ -217,25 +309,34 @@ const (
 )
 
 var shapes = map[string]*wire.Shape{
-	"ClaimAttributePath": {Min: new(int64(1)), Max: new(int64(255)), Pattern: `[A-Za-z]+([._][A-Za-z]+){0,2}`},
-	"Days":               {Min: new(int64(1)), Max: new(int64(3650))},
-	"Description":        {Min: new(int64(0)), Max: new(int64(256))},
-	"Flag":               {},
-	"IdentityStoreId":    {Min: new(int64(1)), Max: new(int64(36)), Pattern: `d-[0-9a-f]{10}`},
-	"InstanceArn":        {Min: new(int64(10)), Max: new(int64(1224)), Pattern: `arn:aws(-[a-z]{1,5}){0,3}:sso:::instance/(sso)?ins-[a-zA-Z0-9-.]{16}`},
-	"IssuerUrl":          {Min: new(int64(8)), Max: new(int64(512)), Pattern: `https?://[!-~]+`},
-	"RequestId":          {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
-	"ScimTokens":         {Item: "ScimToken"},
-	"SessionMinutes":     {Min: new(int64(15)), Max: new(int64(129600))},
-	"SignInAttribute":    {Enum: []string{"userName", "emails.value", "externalId"}},
-	"SignInClientId":     {Min: new(int64(1)), Max: new(int64(256)), Pattern: `[!-~]+`},
-	"SignInClientSecret": {Min: new(int64(1)), Max: new(int64(1024)), Sensitive: true},
-	"SignInScope":        {Min: new(int64(1)), Max: new(int64(128)), Pattern: `[!#-\[\]-~]+`},
-	"SignInScopes":       {Min: new(int64(1)), Max: new(int64(20)), Item: "SignInScope"},
-	"StepOutcome":        {Enum: []string{"pass", "fail", "info"}},
-	"Steps":              {Item: "Step"},
-	"Text":               {},
-	"Timestamp":          {},
-	"Token":              {Sensitive: true},
-	"TokenId":            {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
+	"ClaimAttributePath":    {Min: new(int64(1)), Max: new(int64(255)), Pattern: `[A-Za-z]+([._][A-Za-z]+){0,2}`},
+	"Count":                 {Min: new(int64(0))},
+	"Days":                  {Min: new(int64(1)), Max: new(int64(3650))},
+	"Description":           {Min: new(int64(0)), Max: new(int64(256))},
+	"DirectorySyncChanges":  {Item: "DirectorySyncChange"},
+	"DirectorySyncCounts":   {Key: "Text", Item: "Count"},
+	"DirectorySyncProblems": {Item: "DirectorySyncProblem"},
+	"DirectorySyncState":    {Enum: []string{"RUNNING", "SUCCEEDED", "REFUSED", "FAILED"}},
+	"DirectorySyncTrigger":  {Enum: []string{"SCHEDULE", "REQUEST"}},
+	"DirectorySyncs":        {Item: "DirectorySync"},
+	"Flag":                  {},
+	"IdentityStoreId":       {Min: new(int64(1)), Max: new(int64(36)), Pattern: `d-[0-9a-f]{10}`},
+	"InstanceArn":           {Min: new(int64(10)), Max: new(int64(1224)), Pattern: `arn:aws(-[a-z]{1,5}){0,3}:sso:::instance/(sso)?ins-[a-zA-Z0-9-.]{16}`},
+	"IssuerUrl":             {Min: new(int64(8)), Max: new(int64(512)), Pattern: `https?://[!-~]+`},
+	"MaxSyncs":              {Min: new(int64(1)), Max: new(int64(100))},
+	"RequestId":             {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
+	"ScimTokens":            {Item: "ScimToken"},
+	"SessionMinutes":        {Min: new(int64(15)), Max: new(int64(129600))},
+	"SignInAttribute":       {Enum: []string{"userName", "emails.value", "externalId"}},
+	"SignInClientId":        {Min: new(int64(1)), Max: new(int64(256)), Pattern: `[!-~]+`},
+	"SignInClientSecret":    {Min: new(int64(1)), Max: new(int64(1024)), Sensitive: true},
+	"SignInScope":           {Min: new(int64(1)), Max: new(int64(128)), Pattern: `[!#-\[\]-~]+`},
+	"SignInScopes":          {Min: new(int64(1)), Max: new(int64(20)), Item: "SignInScope"},
+	"StepOutcome":           {Enum: []string{"pass", "fail", "info"}},
+	"Steps":                 {Item: "Step"},
+	"SyncId":                {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
+	"Text":                  {},
+	"Timestamp":             {},
+	"Token":                 {Sensitive: true},
+	"TokenId":               {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
 }
