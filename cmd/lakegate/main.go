@@ -20,6 +20,7 @@ type cli struct {
 	Demo       demoCommand       `cmd:"" help:"Run a server with the development identity provider, the data application and a seeded story."`
 	Env        envCommand        `cmd:"" help:"Print export lines that point the AWS CLI and SDKs at the server of a directory."`
 	Scim       scimCommand       `cmd:"" help:"Manage provisioning by SCIM."`
+	Login      loginCommand      `cmd:"" help:"Sign in as a person, for the AWS CLI and SDKs."`
 	SignIn     signInCommand     `cmd:"" help:"Manage where people sign in."`
 	Ldap       ldapCommand       `cmd:"" name:"ldap" help:"Take people and groups from LDAP or Active Directory."`
 	Why        whyCommand        `cmd:"" help:"Tell, step by step, why a request was answered as it was."`
