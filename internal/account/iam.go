@@ -90,8 +90,12 @@ func (s *IAM) find(ctx context.Context, operation string, kind Kind, name string
 	return e, nil
 }
 
-// change runs do on an entity as it is inside a transaction. The entity is do's own to alter.
+// change runs do on an entity as it is inside a transaction. The entity is do's own to alter. Every operation of IAM that
+// changes an entity comes through here, so that the roles of the identity center are protected in one place.
 func (s *IAM) change(ctx context.Context, e *Entity, do func(tx *store.Tx, now *Entity) error) error {
+	if err := e.checkNotProtected(); err != nil {
+		return err
+	}
 	err := s.Registry.db.Update(ctx, func(tx *store.Tx) error {
 		now, err := readEntity(ctx, tx, e.ID)
 		if errors.Is(err, store.ErrNotFound) {
@@ -191,8 +195,8 @@ func parseIdentity(text string, characters int, tooLarge error) (*policy.Documen
 
 // checkManaged answers store.ErrNotFound unless principals of the account can use the managed policy. It goes by the
 // transaction, so that no policy is deleted while it is being hung on something.
-func (s *IAM) checkManaged(ctx context.Context, q store.Querier, account, name string) error {
-	if _, ok := s.Registry.aws[name]; ok {
+func (r *Registry) checkManaged(ctx context.Context, q store.Querier, account, name string) error {
+	if _, ok := r.aws[name]; ok {
 		return nil
 	}
 	p, err := readPolicy(ctx, q, name)

@@ -33,7 +33,7 @@ func (s *IAM) attach(ctx context.Context, operation string, kind Kind, name, arn
 		return err
 	}
 	return s.change(ctx, e, func(tx *store.Tx, now *Entity) error {
-		if err := s.checkManaged(ctx, tx, now.Account, arn); err != nil {
+		if err := s.Registry.checkManaged(ctx, tx, now.Account, arn); err != nil {
 			if errors.Is(err, store.ErrNotFound) {
 				return iam.NoSuchEntityException("Policy " + arn + " does not exist or is not attachable.")
 			}

@@ -23,7 +23,7 @@ func (s *IAM) checkBoundary(ctx context.Context, q store.Querier, account, name 
 	if name == "" {
 		return nil
 	}
-	err := s.checkManaged(ctx, q, account, name)
+	err := s.Registry.checkManaged(ctx, q, account, name)
 	if errors.Is(err, store.ErrNotFound) {
 		return iam.NoSuchEntityException("Scope ARN: " + name + " does not exist or is not attachable.")
 	}

@@ -54,7 +54,10 @@ func (s *IAM) CreateRole(ctx context.Context, in *iam.CreateRoleInput) (*iam.Cre
 	if err := s.permitNew(ctx, "CreateRole", e, in.Tags); err != nil {
 		return nil, err
 	}
-	var err error
+	err := checkRoleName(e.Path, e.Name)
+	if err != nil {
+		return nil, err
+	}
 	if e.Tags, err = readTags(in.Tags); err != nil {
 		return nil, err
 	}

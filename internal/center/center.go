@@ -24,6 +24,8 @@ type Directory interface {
 // Quotas bound what an instance holds. The zero value of each takes AWS's.
 type Quotas struct {
 	Issuers, Applications, Scopes, Groups int
+	// PermissionSets is of an instance, Policies of a permission set: managed policies of both kinds together.
+	PermissionSets, Policies int
 }
 
 func (q Quotas) complete() Quotas {
@@ -36,6 +38,8 @@ func (q Quotas) complete() Quotas {
 	orElse(&q.Applications, 7000)
 	orElse(&q.Scopes, 25)
 	orElse(&q.Groups, 100)
+	orElse(&q.PermissionSets, 3500)
+	orElse(&q.Policies, 20)
 	return q
 }
 
@@ -43,6 +47,8 @@ func (q Quotas) complete() Quotas {
 type Config struct {
 	DB        *store.DB
 	Directory Directory
+	// Roles are where permission sets are provisioned. Without it there are none.
+	Roles Roles
 	// Region is where applications are created from.
 	Region string
 	Quotas Quotas
@@ -52,8 +58,10 @@ type Config struct {
 type Center struct {
 	db     *store.DB
 	people Directory
+	roles  Roles
 	region string
 	quotas Quotas
+	access access
 
 	instances    store.Mirror[*Instance]
 	issuers      store.Mirror[*Issuer]
@@ -69,7 +77,7 @@ type Center struct {
 
 // Open reads everything into memory and follows the changes from then on.
 func Open(ctx context.Context, cfg Config) (*Center, error) {
-	c := &Center{db: cfg.DB, people: cfg.Directory, region: cfg.Region, quotas: cfg.Quotas.complete()}
+	c := &Center{db: cfg.DB, people: cfg.Directory, roles: cfg.Roles, region: cfg.Region, quotas: cfg.Quotas.complete()}
 	c.instances.Kind, c.instances.One, c.instances.Every = kindInstance, readInstance, eachInstance
 	c.issuers.Kind, c.issuers.One, c.issuers.Every = kindIssuer, readIssuer, eachIssuer
 	c.applications.Kind, c.applications.One, c.applications.Every = kindApplication, readApplication, eachApplication
@@ -95,7 +103,8 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 			c.byPrincipal[after.Principal] = append(slices.Clone(c.byPrincipal[after.Principal]), *after)
 		}
 	}
-	for _, f := range []store.Follower{&c.instances, &c.issuers, &c.applications, &c.assignments, &c.accessControl} {
+	followers := append([]store.Follower{&c.instances, &c.issuers, &c.applications, &c.assignments, &c.accessControl}, c.access.mirror()...)
+	for _, f := range followers {
 		if err := c.db.Follow(ctx, f); err != nil {
 			return nil, fmt.Errorf("open identity center: %w", err)
 		}

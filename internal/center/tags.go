@@ -61,6 +61,9 @@ func (s *Service) tagged(ctx context.Context, op, arn string, instance *string, 
 		_, err = s.ownIssuer(ctx, op, arn, least)
 	case kindApplication:
 		_, err = s.ownApplication(ctx, op, arn)
+	case kindPermissionSet:
+		i, _ := s.Center.Instance(t.instance)
+		err = s.within(ctx, op, arn, i, delegate)
 	default:
 		err = ssoadmin.ResourceNotFoundException("Could not find resource with ARN " + arn)
 		if strings.Contains(arn, ":instance/") {
@@ -83,10 +86,22 @@ func (s *Service) findTagged(arn string) tagged {
 	if a, ok := s.Center.Application(arn); ok {
 		return tagged{arn: arn, instance: a.Instance, kind: kindApplication, tags: a.Tags, creator: a.Account}
 	}
+	if p, ok := s.Center.PermissionSet(arn); ok {
+		return tagged{arn: arn, instance: p.Instance, kind: kindPermissionSet, tags: p.Tags}
+	}
 	return tagged{}
 }
 
-// TagResource sets tags of an instance, an issuer or an application.
+// mayTag keeps a delegated administrator from the tags of what only the management account may change.
+func (s *Service) mayTag(ctx context.Context, q store.Querier, op string, t tagged) error {
+	i, ok := s.Center.Instance(t.instance)
+	if t.kind != kindPermissionSet || !ok {
+		return nil
+	}
+	return s.mayChange(ctx, q, op, i, t.arn)
+}
+
+// TagResource sets tags of an instance, an issuer, an application or a permission set.
 func (s *Service) TagResource(ctx context.Context, in *ssoadmin.TagResourceInput) (*ssoadmin.TagResourceOutput, error) {
 	tags, err := readTagList(in.Tags)
 	if err != nil {
@@ -102,6 +117,9 @@ func (s *Service) TagResource(ctx context.Context, in *ssoadmin.TagResourceInput
 		}
 	}
 	err = s.change(ctx, "resource with ARN "+t.arn, func(tx *store.Tx) error {
+		if err := s.mayTag(ctx, tx, "TagResource", t); err != nil {
+			return err
+		}
 		now, err := readTags(ctx, tx, t.arn)
 		if err != nil {
 			return err
@@ -128,13 +146,16 @@ func (s *Service) UntagResource(ctx context.Context, in *ssoadmin.UntagResourceI
 		}
 	}
 	err = s.change(ctx, "resource with ARN "+t.arn, func(tx *store.Tx) error {
+		if err := s.mayTag(ctx, tx, "UntagResource", t); err != nil {
+			return err
+		}
 		tx.Changed(t.kind, t.arn)
 		return dropTags(ctx, tx, t.arn, in.TagKeys...)
 	})
 	return &ssoadmin.UntagResourceOutput{}, err
 }
 
-// ListTagsForResource lists the tags of an instance, an issuer or an application.
+// ListTagsForResource lists the tags of an instance, an issuer, an application or a permission set.
 func (s *Service) ListTagsForResource(ctx context.Context, in *ssoadmin.ListTagsForResourceInput) (*ssoadmin.ListTagsForResourceOutput, error) {
 	t, err := s.tagged(ctx, "ListTagsForResource", in.ResourceArn, in.InstanceArn, nil, nil, member)
 	if err != nil {

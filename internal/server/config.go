@@ -75,6 +75,9 @@ type Config struct {
 		// ScopesPerApplication and GroupsPerApplication, the groups assigned to one; default 25 and 100.
 		ScopesPerApplication int `yaml:"scopes_per_application"`
 		GroupsPerApplication int `yaml:"groups_per_application"`
+		// PermissionSets of an instance, and the managed policies of one of them; default 3,500 and 20.
+		PermissionSets           int `yaml:"permission_sets"`
+		PoliciesPerPermissionSet int `yaml:"policies_per_permission_set"`
 	} `yaml:"quotas"`
 
 	Audit struct {
@@ -179,6 +182,7 @@ func (c *Config) check() error {
 	for name, n := range map[string]int{
 		"users": q.Users, "groups": q.Groups, "groups_per_user": q.GroupsPerUser, "issuers": q.Issuers, "applications": q.Applications,
 		"scopes_per_application": q.ScopesPerApplication, "groups_per_application": q.GroupsPerApplication,
+		"permission_sets": q.PermissionSets, "policies_per_permission_set": q.PoliciesPerPermissionSet,
 	} {
 		if n < 0 {
 			return fmt.Errorf("quotas.%s %d: want a number above 0, or 0 for the default", name, n)

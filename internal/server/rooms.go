@@ -91,8 +91,9 @@ func openRooms(ctx context.Context, cfg *Config, db *store.DB, log *slog.Logger)
 	}
 	q := cfg.Quotas
 	r.directory.Quotas = directory.Quotas{Users: q.Users, Groups: q.Groups, GroupsPerUser: q.GroupsPerUser}
-	if r.center, err = center.Open(ctx, center.Config{DB: db, Directory: r.directory, Region: cfg.Region, Quotas: center.Quotas{
+	if r.center, err = center.Open(ctx, center.Config{DB: db, Directory: r.directory, Roles: r.accounts, Region: cfg.Region, Quotas: center.Quotas{
 		Issuers: q.Issuers, Applications: q.Applications, Scopes: q.ScopesPerApplication, Groups: q.GroupsPerApplication,
+		PermissionSets: q.PermissionSets, Policies: q.PoliciesPerPermissionSet,
 	}}); err != nil {
 		return r, err
 	}

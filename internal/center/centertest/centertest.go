@@ -16,6 +16,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/lakegate/lakegate/internal/account"
+	"github.com/lakegate/lakegate/internal/api/organizations"
 	"github.com/lakegate/lakegate/internal/arn"
 	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/caller"
@@ -46,7 +48,9 @@ type House struct {
 	Service    *center.Service
 	Authorizer *authz.Authorizer
 	Accounts   *Accounts
-	Trail      *trail.Trail
+	// Registry is where permission sets are provisioned. It knows the same accounts as Accounts.
+	Registry *account.Registry
+	Trail    *trail.Trail
 	// Instance is the organization's.
 	Instance *center.Instance
 
@@ -108,7 +112,8 @@ func open(t testing.TB, url string, q center.Quotas) *House {
 	if h.Directory, err = directory.Open(ctx, h.DB); err != nil {
 		t.Fatal(err)
 	}
-	h.Center, err = center.Open(ctx, center.Config{DB: h.DB, Directory: h.Directory, Region: Region, Quotas: q})
+	h.openRegistry(t)
+	h.Center, err = center.Open(ctx, center.Config{DB: h.DB, Directory: h.Directory, Roles: h.Registry, Region: Region, Quotas: q})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,6 +123,66 @@ func open(t testing.TB, url string, q center.Quotas) *House {
 	h.Authorizer = &authz.Authorizer{Policies: h.Accounts, Revision: h.DB.Revision}
 	h.Service = &center.Service{Center: h.Center, Accounts: h.Accounts, Authorizer: h.Authorizer}
 	return h
+}
+
+// openRegistry opens the accounts of the organization, and makes them in a new database.
+func (h *House) openRegistry(t testing.TB) {
+	t.Helper()
+	ctx := context.Background()
+	var err error
+	if h.Registry, err = account.Open(ctx, account.Config{DB: h.DB}); err != nil {
+		t.Fatal(err)
+	}
+	first, err := h.Registry.Bootstrap(ctx, Management)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first == nil {
+		return
+	}
+	for _, id := range []string{Member, Other} {
+		_, err := h.Organizations().CreateAccount(h.Administrator(t, Management), &organizations.CreateAccountInput{
+			AccountName: "account " + id, Email: id + "@example.com", Tags: []organizations.Tag{{Key: account.AccountIDTag, Value: id}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// registryAuthorizer asks the policies of the registry, not those of Accounts.
+func (h *House) registryAuthorizer() *authz.Authorizer {
+	return &authz.Authorizer{Policies: h.Registry}
+}
+
+// Organizations is the service over the registry, for its administrators.
+func (h *House) Organizations() *account.Organizations {
+	return &account.Organizations{Registry: h.Registry, Authorizer: h.registryAuthorizer()}
+}
+
+// IAM is the service over the registry, for its administrators.
+func (h *House) IAM() *account.IAM {
+	return &account.IAM{Registry: h.Registry, Authorizer: h.registryAuthorizer()}
+}
+
+// Administrator is a request of the user who may do everything in an account of the registry.
+func (h *House) Administrator(t testing.TB, id string) context.Context {
+	t.Helper()
+	profiles, err := h.Registry.Profiles(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range profiles {
+		if p.Account == id {
+			_, c, err := h.Registry.Lookup(p.AccessKeyID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return caller.With(t.Context(), c)
+		}
+	}
+	t.Fatalf("account %s has no administrator", id)
+	return nil
 }
 
 // Pass lets time go by.
