@@ -84,19 +84,31 @@ func tokenID(instance string, a *assertion) []byte {
 	return h.Sum(nil)
 }
 
-// believe finds the issuer and holds the assertion against what the issuer signed, the clock and the grant.
-func (s *Service) believe(ctx context.Context, x *exchange, a *assertion) error {
-	type candidate struct {
-		issuer    *center.Issuer
-		audiences []string
-	}
-	var candidates []candidate
-	for _, authorized := range x.app.Grants[center.GrantJWTBearer].Issuers {
+// candidate is an issuer that an application's grant trusts, with the audiences that it authorises.
+type candidate struct {
+	issuer    *center.Issuer
+	audiences []string
+}
+
+// meant reports whether a token is for one of the audiences.
+func (c candidate) meant(t *claims) bool {
+	return slices.ContainsFunc(t.audiences, func(aud string) bool { return slices.Contains(c.audiences, aud) })
+}
+
+// issuersOf are the trusted token issuers of an application's grant that have the URL.
+func (s *Service) issuersOf(app *center.Application, url string) (out []candidate) {
+	for _, authorized := range app.Grants[center.GrantJWTBearer].Issuers {
 		i, ok := s.center.Issuer(authorized.ARN)
-		if ok && i.URL == a.claims.issuer && i.Instance == x.instance.ARN {
-			candidates = append(candidates, candidate{i, authorized.Audiences})
+		if ok && i.URL == url && i.Instance == app.Instance {
+			out = append(out, candidate{i, authorized.Audiences})
 		}
 	}
+	return out
+}
+
+// believe finds the issuer and holds the assertion against what the issuer signed, the clock and the grant.
+func (s *Service) believe(ctx context.Context, x *exchange, a *assertion) error {
+	candidates := s.issuersOf(x.app, a.claims.issuer)
 	if len(candidates) == 0 {
 		return x.refuse("issuer", invalidGrant(), fmt.Errorf("the grant has no trusted token issuer with the URL %.512q", a.claims.issuer))
 	}
@@ -111,7 +123,7 @@ func (s *Service) believe(ctx context.Context, x *exchange, a *assertion) error 
 	x.pass("time", "")
 	// Issuers with the same URL differ in their audiences or mapping: the first that is meant for the token counts.
 	for _, c := range candidates {
-		if slices.ContainsFunc(a.claims.audiences, func(aud string) bool { return slices.Contains(c.audiences, aud) }) {
+		if c.meant(&a.claims) {
 			x.issuer = c.issuer
 			x.pass("audience", c.issuer.ARN)
 			return nil

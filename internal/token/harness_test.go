@@ -269,7 +269,7 @@ func (h *house) grantRefresh(t testing.TB) {
 
 func (h *house) putScope(t testing.TB, scope string, targets ...string) {
 	t.Helper()
-	_, err := h.Service.PutApplicationAccessScope(h.As(t.Context(), member, "Admin"), &ssoadmin.PutApplicationAccessScopeInput{ApplicationArn: h.app, Scope: scope, AuthorizedTargets: targets})
+	_, err := h.Service.PutApplicationAccessScope(h.As(t.Context(), management, "Admin"), &ssoadmin.PutApplicationAccessScopeInput{ApplicationArn: h.app, Scope: scope, AuthorizedTargets: targets})
 	if err != nil {
 		t.Fatal(err)
 	}

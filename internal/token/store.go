@@ -72,3 +72,9 @@ func useToken(ctx context.Context, tx *store.Tx, id []byte, expires time.Time) e
 	}
 	return err
 }
+
+// tokenUsed reports whether an assertion was exchanged, and is remembered still.
+func tokenUsed(ctx context.Context, q store.Querier, id []byte) (bool, error) {
+	n, err := store.One(ctx, q, store.Int, `SELECT COUNT(*) FROM used_tokens WHERE id = ?`, id)
+	return n > 0, err
+}
