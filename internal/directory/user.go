@@ -57,6 +57,8 @@ type Profile struct {
 	Website           string     `json:"website,omitempty"`
 	Birthdate         string     `json:"birthdate,omitempty"`
 	Roles             []Item     `json:"roles,omitempty"`
+	IMs               []Item     `json:"ims,omitempty"`
+	Entitlements      []Item     `json:"entitlements,omitempty"`
 	Enterprise        Enterprise `json:"enterprise,omitzero"`
 }
 
@@ -188,7 +190,7 @@ func (p *Profile) check() error {
 			return Invalid("birthdate", "birthdate must have the form YYYY-MM-DD")
 		}
 	}
-	for field, items := range map[string][]Item{"emails": p.Emails, "phoneNumbers": p.PhoneNumbers, "photos": p.Photos, "roles": p.Roles} {
+	for field, items := range map[string][]Item{"emails": p.Emails, "phoneNumbers": p.PhoneNumbers, "photos": p.Photos, "roles": p.Roles, "ims": p.IMs, "entitlements": p.Entitlements} {
 		if err := checkItems(field, items); err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ func getConfig(_ context.Context, req *request) (answer, error) {
 	return answer{status: http.StatusOK, body: tree{
 		"schemas":        []any{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		"patch":          supported(true),
-		"bulk":           tree{"supported": false, "maxOperations": 1, "maxPayloadSize": maxBody},
+		"bulk":           tree{"supported": true, "maxOperations": maxBulk, "maxPayloadSize": maxBody},
 		"filter":         tree{"supported": true, "maxResults": maxCount},
 		"changePassword": supported(false),
 		"sort":           supported(true),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/lakegate/lakegate/internal/directory"
@@ -39,6 +40,18 @@ func (f *fault) Error() string {
 }
 
 func (f *fault) Unwrap() error { return f.err }
+
+// body is the error as a message (RFC 7644 §3.12).
+func (f *fault) body(requestID string) tree {
+	t := tree{"schemas": []any{urnError}, "status": strconv.Itoa(f.status), "detail": f.detail}
+	if requestID != "" {
+		t["exceptionRequestId"] = requestID
+	}
+	if f.scimType != "" {
+		t["scimType"] = f.scimType
+	}
+	return t
+}
 
 // bad refuses a request with status 400.
 func bad(scimType, format string, args ...any) *fault {

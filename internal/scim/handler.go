@@ -21,8 +21,14 @@ import (
 	"github.com/lakegate/lakegate/internal/trail"
 )
 
+// bulkName is the endpoint of many changes at once, and their name in the trail.
+const bulkName = "Bulk"
+
 // Prefix is the path under which a Handler stands.
 const Prefix = "/scim/v2/"
+
+// eventSource is the service that records are of: SCIM is another face of it.
+const eventSource = "identitystore.amazonaws.com"
 
 // mediaType is that of SCIM; plain JSON is taken and given as well.
 const (
@@ -83,6 +89,7 @@ type request struct {
 	store string
 	// by is who changes the directory: the provisioning client, by its token.
 	by directory.Actor
+	as *caller.Caller
 	// id is the id in the path, if there is one.
 	id   string
 	body tree
@@ -115,7 +122,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if found != nil {
 		name, readOnly = found.name, found.readOnly
 	}
-	ctx, entry := h.trail.Begin(ctx, trail.Operation{Source: "identitystore.amazonaws.com", Name: name, ReadOnly: readOnly})
+	ctx, entry := h.trail.Begin(ctx, trail.Operation{Source: eventSource, Name: name, ReadOnly: readOnly})
 
 	out, err := h.answer(ctx, w, req, found, allow)
 	if errors.Is(err, errUnauthorized) {
@@ -126,21 +133,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	var f *fault
-	if err != nil {
-		f = faultOf(err)
-		if f.status >= http.StatusInternalServerError {
-			h.log.ErrorContext(ctx, "SCIM request failed", slog.String("request", origin.ID), slog.String("operation", name), slog.Any("error", err))
-		}
-	}
-	var outcome error
-	if f != nil {
-		entry.Step("SCIM "+name, trail.Fail, f.detail)
-		outcome = f.recorded()
-	}
-	if err := h.trail.Finish(ctx, entry, outcome); err != nil {
-		f = &fault{status: http.StatusServiceUnavailable, detail: "The request cannot be recorded."}
-	}
+	f := h.settle(ctx, entry, name, err)
 	h.log.InfoContext(ctx, "SCIM request", slog.String("request", origin.ID), slog.String("operation", name), slog.String("store", storeID),
 		slog.Int("status", statusOf(out, f)), slog.String("source", origin.SourceIP))
 	h.write(w, r, origin.ID, out, f)
@@ -165,7 +158,20 @@ func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, req *reques
 	case found == nil:
 		return answer{}, &fault{status: http.StatusNotFound, detail: "There is no such endpoint."}
 	}
-	entry := trail.From(ctx)
+	req.note(trail.From(ctx))
+	if found.takes {
+		var err error
+		if req.body, err = readBody(w, req.Request); err != nil {
+			return answer{}, err
+		}
+	}
+	return found.do(ctx, req)
+}
+
+// note puts into the record who asks and for what.
+func (req *request) note(entry *trail.Entry) {
+	entry.Caller(req.as)
+	entry.Add("scimTokenId", req.as.UserID)
 	parameters := map[string]any{"identityStoreId": req.store}
 	if req.id != "" {
 		parameters["resourceId"] = req.id
@@ -174,13 +180,6 @@ func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, req *reques
 		parameters["filter"] = f[:min(len(f), maxFilter)]
 	}
 	entry.Parameters(parameters)
-	if found.takes {
-		var err error
-		if req.body, err = readBody(w, req.Request); err != nil {
-			return answer{}, err
-		}
-	}
-	return found.do(ctx, req)
 }
 
 // errUnauthorized is the one answer to all that is wrong with a token.
@@ -203,8 +202,7 @@ func (h *Handler) authenticate(ctx context.Context, w http.ResponseWriter, req *
 	}
 	entry.Step("bearer token", trail.Pass, tokenID)
 	account, _ := h.directory.StoreAccount(req.store)
-	entry.Caller(&caller.Caller{Type: caller.Service, Account: account, UserID: tokenID, ServiceName: "scim.amazonaws.com", Auth: "Bearer"})
-	entry.Add("scimTokenId", tokenID)
+	req.as = &caller.Caller{Type: caller.Service, Account: account, UserID: tokenID, ServiceName: "scim.amazonaws.com", Auth: "Bearer"}
 	req.by = directory.Actor("scim/" + tokenID)
 	return nil
 }
@@ -223,6 +221,8 @@ func (req *request) route(path string) (found *route, allow []string) {
 			http.MethodGet:  {name: "ListUsers", readOnly: true, do: listUsers},
 			http.MethodPost: {name: "CreateUser", takes: true, do: createUser},
 		}
+	case strings.EqualFold(path, bulkName):
+		methods = map[string]*route{http.MethodPost: {name: bulkName, takes: true, do: postBulk}}
 	case strings.EqualFold(path, ".search"):
 		methods = map[string]*route{http.MethodPost: {name: "Search", readOnly: true, takes: true, do: searchAll}}
 	case strings.EqualFold(path, "Users/.search"):
@@ -295,10 +295,7 @@ func (h *Handler) write(w http.ResponseWriter, r *http.Request, requestID string
 		if f.after > 0 {
 			header.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.after.Seconds()))))
 		}
-		out = answer{status: f.status, body: tree{"schemas": []any{urnError}, "status": strconv.Itoa(f.status), "detail": f.detail, "exceptionRequestId": requestID}}
-		if f.scimType != "" {
-			out.body["scimType"] = f.scimType
-		}
+		out = answer{status: f.status, body: f.body(requestID)}
 	}
 	if out.location != "" {
 		header.Set("Location", out.location)

@@ -408,7 +408,8 @@ func TestUsersSurviveTheirTree(t *testing.T) {
 		Profile: directory.Profile{
 			Name: directory.Name{GivenName: "M"}, DisplayName: "d", Title: "t", Website: "https://example.com", Birthdate: "1990-01-31",
 			Emails: []directory.Item{{Value: "a@x", Type: "work", Primary: true}}, Addresses: []directory.Address{{Locality: "Lima", Primary: true}},
-			Photos: []directory.Item{{Value: "p", Display: "d"}}, Enterprise: directory.Enterprise{Department: "Red", Manager: "boss"},
+			Photos: []directory.Item{{Value: "p", Display: "d"}}, IMs: []directory.Item{{Value: "i", Type: "xmpp"}}, Entitlements: []directory.Item{{Value: "e"}, {Value: "f", Primary: true}},
+			Enterprise: directory.Enterprise{Department: "Red", Manager: "boss"},
 		},
 	}
 	shown, err := userTree(&u)

@@ -17,7 +17,7 @@ func TestWhatTheServerSaysOfItself(t *testing.T) {
 	h := fresh(t)
 	config := h.want(t, 200, "GET", "/ServiceProviderConfig", "")
 	for path, want := range map[string]any{
-		"patch/supported": true, "bulk/supported": false, "filter/supported": true, "filter/maxResults": 100.0, "etag/supported": true, "sort/supported": true,
+		"patch/supported": true, "bulk/supported": true, "bulk/maxOperations": 500.0, "filter/supported": true, "filter/maxResults": 100.0, "etag/supported": true, "sort/supported": true,
 		"changePassword/supported": false, "authenticationSchemes/type": "oauthbearertoken",
 	} {
 		if got := config.get(path); got != want {
@@ -44,7 +44,7 @@ func TestWhatTheServerSaysOfItself(t *testing.T) {
 			t.Errorf("%s allows %q", path, r.header.Get("Allow"))
 		}
 	}
-	for _, path := range []string{"", "/", "/Me", "/Bulk", "/Users/a/b", "/Users/.search/x", "/nothing"} {
+	for _, path := range []string{"", "/", "/Me", "/Users/a/b", "/Users/.search/x", "/nothing"} {
 		h.want(t, 404, "GET", path, "")
 	}
 	h.want(t, 405, "DELETE", "/Users", "")

@@ -12,9 +12,6 @@ import (
 	"strings"
 )
 
-// urnSearch is the name of the message that asks for a list with POST (RFC 7644 §3.4.3).
-const urnSearch = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
-
 // query is what a request for a list asks for. Pages are counted from one (startIndex), or follow a cursor, which is
 // there when the request has the parameter, the first time empty.
 type query struct {
@@ -58,7 +55,7 @@ func (req *request) search(ctx context.Context, v url.Values, from ...source) (a
 	return q.list(ctx, req)
 }
 
-// parametersOf reads a SearchRequest as the parameters that GET would have.
+// parametersOf reads a SearchRequest (RFC 7644 §3.4.3) as the parameters that GET would have.
 func parametersOf(body tree) (url.Values, error) {
 	v := url.Values{}
 	for _, name := range []string{"attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor"} {

@@ -160,7 +160,7 @@ var userType = &resourceType{
 		{name: "displayName", kind: text}, {name: "nickName", kind: text}, {name: "profileUrl", kind: reference}, {name: "title", kind: text},
 		{name: "userType", kind: text}, {name: "preferredLanguage", kind: text}, {name: "locale", kind: text}, {name: "timezone", kind: text},
 		{name: "active", kind: boolean, fixed: true},
-		items("emails", text), items("phoneNumbers", text), items("photos", reference), items("roles", text),
+		items("emails", text), items("phoneNumbers", text), items("ims", text), items("photos", reference), items("entitlements", text), items("roles", text),
 		{name: "addresses", kind: complexed, multi: true, subs: append(
 			plain("formatted", "streetAddress", "locality", "region", "postalCode", "country", "type"), &attribute{name: "primary", kind: boolean})},
 		groups,
