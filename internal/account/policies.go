@@ -37,8 +37,10 @@ func (r *Registry) PoliciesOf(_ context.Context, c *caller.Caller) (policy.Polic
 	if group := r.sessionGroup(e.Account, c.Session); group != nil {
 		p.Session = [][]policy.Named{group}
 	}
-	// Vended credentials carry the person for the record, but are the location role's: their own limits bound them.
-	if c.OnBehalf != nil && c.Session.Vended == nil {
+	// Vended credentials carry the person for the record, but are the location role's: their own limits bound them. A session
+	// that began at the portal carries the person who opened it, and is bounded by the assignment; only an identity context,
+	// which an application presents, makes a session identity-enhanced.
+	if c.OnBehalf != nil && c.Session.Vended == nil && c.Session.Portal == nil {
 		p.Guardrail = []policy.Named{r.guard.named()}
 	}
 	return p, nil

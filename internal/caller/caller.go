@@ -39,7 +39,8 @@ type Caller struct {
 	AccessKeyID string
 	// Session is set for temporary credentials.
 	Session *Session
-	// OnBehalf is the person of an identity-enhanced session or of a bearer token; nil otherwise.
+	// OnBehalf is the person of an identity-enhanced session, of one that began at the portal, or of a bearer token; nil
+	// otherwise.
 	OnBehalf *Identity
 	// ServiceName is set for Type Service, such as "access-grants.s3.amazonaws.com".
 	ServiceName string
@@ -64,13 +65,24 @@ type Session struct {
 	Chained bool
 	// Vended is set for the credentials of GetDataAccess.
 	Vended *Vended
-	// Audit is the person of a session that was made with an audit context: named in the trail, and asked for nowhere else.
-	// A session has this, or its caller has OnBehalf, or neither.
+	// Audit is the person whom the trail names and for whom the session does not act: that of an audit context, or who came
+	// in through the portal and went on to another role. A session has this, or its caller has OnBehalf, or neither.
 	Audit *Identity
+	// Portal is set where a person (see Named) came in through the portal: for the session of a permission set, and for what
+	// was made from one by AssumeRole or GetDataAccess.
+	Portal *Portal
+}
+
+// Portal says which assignment of the person a session rests on. Whether it still stands is asked on each request.
+type Portal struct {
+	// PermissionSet is the ARN of the permission set, Account where it is assigned. The instance is the person's.
+	PermissionSet, Account string
 }
 
 // Identity is the person that a request acts for: ids alone, never rights.
 type Identity struct {
+	// ApplicationARN is empty for a person who signed in to the portal with a client that is no application, such as a
+	// command line.
 	UserID           string
 	IdentityStoreID  string
 	IdentityStoreARN string

@@ -143,6 +143,7 @@ func (s *Service) vend(ctx context.Context, c *caller.Caller, g *Grant, in *s3co
 	who.OnBehalf = c.OnBehalf
 	if c.Session != nil {
 		session.Audit = c.Session.Audit
+		session.Portal = c.Session.Portal
 	}
 	creds, err := s.Vault.Vend(who)
 	if err != nil {

@@ -32,8 +32,10 @@ type assumption struct {
 	sourceIdentity string
 	policy         string
 	policyARNs     []string
-	// person is that of an identity context, audit that of an audit context.
+	// person is that of an identity context, audit that of an audit context, or of the calling session.
 	person, audit *caller.Identity
+	// portal is the calling session's, whose person audit is then.
+	portal *caller.Portal
 }
 
 // maxSessionPolicy bounds the inline session policy and the ARNs of managed ones together, in characters.
@@ -275,4 +277,13 @@ func (a *assumption) packedSize() int {
 		return 0
 	}
 	return max(1, min(100, n*100/maxToken))
+}
+
+// followPerson keeps the person who came in through the portal with the session that follows from theirs: it ends with
+// their assignment, and the trail goes on to name who acts. As on AWS, it does not act for the person any more. A context of
+// the request stands over it: one that bounds the session must not be lifted by where the request comes from.
+func (a *assumption) followPerson(c *caller.Caller) {
+	if a.person == nil && a.audit == nil && c.Session != nil && c.Session.Portal != nil {
+		a.audit, a.portal = c.Named(), c.Session.Portal
+	}
 }

@@ -116,6 +116,7 @@ func (s *Service) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts
 	if err := ask.limit(); err != nil {
 		return nil, err
 	}
+	ask.followPerson(c)
 	session, err := s.begin(ask)
 	if err != nil {
 		return nil, err
@@ -164,12 +165,16 @@ func (s *Service) roleToAssume(ctx context.Context, c *caller.Caller, in *sts.As
 // begin makes the session that was granted.
 func (s *Service) begin(a *assumption) (*caller.Caller, error) {
 	now := s.Now()
+	person := a.person
+	if person == nil {
+		person = a.follows
+	}
 	return &caller.Caller{
-		Type: caller.AssumedRole, Account: a.role.Account, OnBehalf: a.person,
+		Type: caller.AssumedRole, Account: a.role.Account, OnBehalf: person,
 		Session: &caller.Session{
 			RoleARN: a.role.ARN, RoleID: a.role.ID, RoleName: a.role.Name, Name: a.in.RoleSessionName,
 			Issued: now, Expires: now.Add(a.duration), SourceIdentity: a.sourceIdentity,
-			Tags: a.tags, TransitiveTags: a.transitive, Policy: a.policy, PolicyARNs: a.policyARNs, Chained: a.chained, Audit: a.audit,
+			Tags: a.tags, TransitiveTags: a.transitive, Policy: a.policy, PolicyARNs: a.policyARNs, Chained: a.chained, Audit: a.audit, Portal: a.portal,
 		},
 	}, nil
 }

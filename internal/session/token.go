@@ -44,8 +44,14 @@ type claims struct {
 	PolicyARNs     []string          `json:"pa,omitempty"`
 	Chained        bool              `json:"c,omitempty"`
 	Vended         *vended           `json:"v,omitempty"`
+	Portal         *portal           `json:"po,omitempty"`
 	OnBehalf       *identity         `json:"o,omitempty"`
 	Audit          *identity         `json:"u,omitempty"`
+}
+
+type portal struct {
+	PermissionSet string `json:"s"`
+	Account       string `json:"a"`
 }
 
 type vended struct {
@@ -97,6 +103,9 @@ func (r *Ring) Issue(c *caller.Caller) (Credentials, error) {
 	if v := s.Vended; v != nil {
 		cl.Vended = &vended{v.GrantAccount, v.GrantID, v.GranteeType, v.Grantee, v.Permission, v.Target, v.Object, v.AuditContext, v.RequesterARN}
 	}
+	if p := s.Portal; p != nil {
+		cl.Portal = &portal{p.PermissionSet, p.Account}
+	}
 	text, err := json.Marshal(cl)
 	if err != nil {
 		return Credentials{}, fmt.Errorf("encode session: %w", err)
@@ -144,6 +153,9 @@ func (cl *claims) caller(accessKeyID string) *caller.Caller {
 			GrantAccount: v.Account, GrantID: v.GrantID, GranteeType: v.GranteeType, Grantee: v.Grantee, Permission: v.Permission,
 			Target: v.Target, Object: v.Object, AuditContext: v.AuditContext, RequesterARN: v.Requester,
 		}
+	}
+	if p := cl.Portal; p != nil {
+		s.Portal = &caller.Portal{PermissionSet: p.PermissionSet, Account: p.Account}
 	}
 	c := &caller.Caller{Type: cl.Type, Account: cl.Account, AccessKeyID: accessKeyID, Session: s, OnBehalf: cl.OnBehalf.caller()}
 	if cl.Type == caller.User {

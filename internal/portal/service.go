@@ -1,0 +1,152 @@
+package portal
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/lakegate/lakegate/internal/api/sso"
+	"github.com/lakegate/lakegate/internal/authz"
+	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/directory"
+	"github.com/lakegate/lakegate/internal/session"
+	"github.com/lakegate/lakegate/internal/token"
+	"github.com/lakegate/lakegate/internal/trail"
+	"github.com/lakegate/lakegate/internal/wire"
+)
+
+// Tokens opens access tokens and ends sign-ins; token.Service provides it, with its errors.
+type Tokens interface {
+	OpenAccess(ctx context.Context, accessToken string) (token.Access, error)
+	EndSession(ctx context.Context, family string) error
+}
+
+// Role is a permission set that a person may use in an account that is active.
+type Role struct {
+	Account, PermissionSetARN, PermissionSetName string
+	// RoleARN and RoleID name the role as which the permission set is provisioned.
+	RoleARN, RoleID string
+	// SessionDuration is how long a session lasts.
+	SessionDuration time.Duration
+}
+
+// Center knows what is assigned; center provides it.
+type Center interface {
+	// InstanceOf returns the account that owns an instance, and whether it is the organization's.
+	InstanceOf(arn string) (account, storeID string, organization, ok bool)
+	// AccountRoles lists what is assigned to a person or one of the groups, in order of account and name.
+	AccountRoles(instanceARN, userID string, groups []string) []Role
+	// AccountRole finds one of them.
+	AccountRole(instanceARN, userID string, groups []string, account, permissionSetARN string) (Role, bool)
+	// SessionTags are the instance's attributes for access control, as this person has them.
+	SessionTags(ctx context.Context, id *caller.Identity) (map[string]string, error)
+}
+
+// Directory knows the people; directory provides it.
+type Directory interface {
+	User(storeID, userID string) (directory.Person, bool)
+	GroupsOf(storeID, userID string) []string
+}
+
+// Account is how an account is shown.
+type Account struct{ Name, Email string }
+
+// Accounts knows the organization's accounts; account provides it.
+type Accounts interface {
+	// ActiveAccount finds an account that is not suspended.
+	ActiveAccount(id string) (Account, bool)
+}
+
+// Vault makes the credentials of a session; session.Ring provides it.
+type Vault interface {
+	Issue(c *caller.Caller) (session.Credentials, error)
+}
+
+// Service is sso.
+type Service struct {
+	Tokens    Tokens
+	Center    Center
+	Directory Directory
+	Accounts  Accounts
+	Vault     Vault
+	// Strict opens sessions that only name the person in the trail. By default they act for the person, who has the grants
+	// that are bound to no application; AWS has no such thing.
+	Strict bool
+	Now    func() time.Time
+
+	pace pace
+}
+
+// scopeAccounts is the scope of an access token for the portal.
+const scopeAccounts = "sso:account:access"
+
+// bearer is who shows an access token.
+type bearer struct {
+	token.Access
+	groups []string
+}
+
+// open reads the access token of a request and puts its bearer into the record. There is no policy to ask: a bearer has
+// what is assigned.
+func (s *Service) open(ctx context.Context, accessToken string) (*bearer, error) {
+	authz.Open(ctx)
+	e := trail.From(ctx)
+	a, err := s.Tokens.OpenAccess(ctx, accessToken)
+	switch {
+	case err == nil:
+	case errors.Is(err, token.ErrInvalid), errors.Is(err, token.ErrExpired), errors.Is(err, token.ErrEnded), errors.Is(err, token.ErrInactive):
+		return nil, unauthorized(e, err)
+	default:
+		return nil, err
+	}
+	owner, _, organization, ok := s.Center.InstanceOf(a.Person.InstanceARN)
+	if !ok {
+		return nil, unauthorized(e, errors.New("the instance is gone"))
+	}
+	e.Caller(&caller.Caller{Type: caller.Person, Account: owner, UserID: a.Person.UserID, OnBehalf: &a.Person, Auth: "Bearer"})
+	switch {
+	case !organization:
+		return nil, unauthorized(e, errors.New("the instance is not the organization's, which alone has accounts"))
+	case !slices.Contains(a.Scopes, scopeAccounts):
+		return nil, unauthorized(e, errors.New("the token lacks the scope "+scopeAccounts))
+	}
+	e.Step("access token", trail.Pass, "of "+a.Person.UserID)
+	if !s.pace.allows(a.Person.UserID, s.Now()) {
+		e.Step("pace", trail.Fail, "too many requests of this person")
+		return nil, sso.TooManyRequestsException("Rate exceeded")
+	}
+	return &bearer{Access: a, groups: s.Directory.GroupsOf(a.Person.IdentityStoreID, a.Person.UserID)}, nil
+}
+
+// unauthorized is the one answer to an access token that does not serve. The record has the reason.
+func unauthorized(e *trail.Entry, why error) *wire.Error {
+	e.Step("access token", trail.Fail, why.Error())
+	return sso.UnauthorizedException("Session token not found or invalid").Because(why)
+}
+
+// noAccess is AWS's answer, which its model lacks, to who asks for an account or permission set that is not assigned,
+// whether or not it exists.
+func noAccess(e *trail.Entry, why string) *wire.Error {
+	e.Step("assignment", trail.Fail, why)
+	return wire.NewError("ForbiddenException", http.StatusForbidden, "No access").Because(errors.New(why))
+}
+
+// roles are what is assigned to the bearer.
+func (s *Service) roles(b *bearer) []Role {
+	return s.Center.AccountRoles(b.Person.InstanceARN, b.Person.UserID, b.groups)
+}
+
+// Logout ends the sign-in: its tokens, and the sessions that were opened with them. A token whose sign-in has ended already,
+// or that expired, is answered as one that never was.
+func (s *Service) Logout(ctx context.Context, in *sso.LogoutInput) (*sso.LogoutOutput, error) {
+	b, err := s.open(ctx, in.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Tokens.EndSession(ctx, b.Family); err != nil {
+		return nil, err
+	}
+	return &sso.LogoutOutput{}, nil
+}
