@@ -20,8 +20,12 @@ type Actor string
 type Quotas struct {
 	// Users and Groups of a store: 200,000 and 100,000.
 	Users, Groups int
-	// GroupsPerUser is how many groups one person may belong to: 1,000.
+	// GroupsPerUser is how many groups one person may be a direct member of: 1,000.
 	GroupsPerUser int
+	// NestingDepth is how many groups a chain of groups within groups may have, and GroupsAbove how many groups one group
+	// may belong to, directly or not: 10 and 100. AWS has no such groups. Together with GroupsPerUser they bound what
+	// it takes to find somebody's groups.
+	NestingDepth, GroupsAbove int
 }
 
 func orElse(v, otherwise int) int {
@@ -34,6 +38,8 @@ func orElse(v, otherwise int) int {
 func (q Quotas) users() int         { return orElse(q.Users, 200_000) }
 func (q Quotas) groups() int        { return orElse(q.Groups, 100_000) }
 func (q Quotas) groupsPerUser() int { return orElse(q.GroupsPerUser, 1000) }
+func (q Quotas) nestingDepth() int  { return orElse(q.NestingDepth, 10) }
+func (q Quotas) groupsAbove() int   { return orElse(q.GroupsAbove, 100) }
 
 // Directory is every identity store of the server. It is safe for concurrent use; each operation is one transaction.
 type Directory struct {

@@ -44,7 +44,7 @@ func (g *Group) sameContent(other *Group) bool {
 	return g.DisplayName == other.DisplayName && g.Description == other.Description && slices.Equal(sorted(g.ExternalIDs), sorted(other.ExternalIDs))
 }
 
-// CreateGroup adds a group with its first members. ID and stamps are set anew.
+// CreateGroup adds a group with its first members, users and groups. ID and stamps are set anew.
 func (d *Directory) CreateGroup(ctx context.Context, by Actor, g Group, members ...string) (Group, error) {
 	if err := g.check(); err != nil {
 		return Group{}, err
@@ -113,7 +113,8 @@ func (d *Directory) ChangeGroup(ctx context.Context, by Actor, storeID, id strin
 	return g, nil
 }
 
-// DeleteGroup removes a group and its memberships, if none of the conditions refuses.
+// DeleteGroup removes a group and its memberships, those in it and its own in other groups, if none of the conditions
+// refuses.
 func (d *Directory) DeleteGroup(ctx context.Context, storeID, id string, conditions ...func(*Group) error) error {
 	d.touch(ctx, storeID, ResourceGroup, id)
 	err := d.db.Update(ctx, func(tx *store.Tx) error {

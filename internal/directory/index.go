@@ -12,12 +12,13 @@ import (
 	"github.com/lakegate/lakegate/internal/store"
 )
 
-// The kinds of change. Keys are <store>/<id>; a membership change is keyed by its user.
+// The kinds of change. Keys are <store>/<id>; a membership change is keyed by its member, a user or a group.
 const (
 	kindStore   = "identity-store"
 	kindUser    = "directory-user"
 	kindGroup   = "directory-group"
 	kindMembers = "directory-groups-of-user"
+	kindNested  = "directory-groups-of-group"
 	kindToken   = "scim-token"
 )
 
@@ -30,10 +31,14 @@ type Person struct {
 
 // Index answers from memory who is enabled and who belongs to what.
 type Index struct {
+	// Flat refuses groups as members of groups, as AWS knows none; such as there are from before count for nothing. It is
+	// set before the first request.
+	Flat bool
+
 	stores  *store.Mirror[string]
 	people  *store.Mirror[Person]
 	groups  *store.Mirror[groupEntry]
-	members *store.Mirror[[]string]
+	members *belonging
 	tokens  *store.Mirror[tokenEntry]
 	// users and groupsIn count by store; the mirrors of people and groups keep them.
 	users, groupsIn map[string]int
@@ -62,7 +67,7 @@ func splitKey(k string) (storeID, id string) {
 
 func newIndex(ctx context.Context, db *store.DB) (*Index, error) {
 	x := emptyIndex()
-	// Groups before memberships, which share their ids.
+	// People and groups before memberships, which share their ids.
 	for _, f := range []store.Follower{x.stores, x.people, x.groups, x.members, x.tokens} {
 		if err := db.Follow(ctx, f); err != nil {
 			return nil, err
@@ -91,7 +96,7 @@ func emptyIndex() *Index {
 		Reset:   func() { clear(x.groupsIn) },
 		Changed: func(k string, before, after *groupEntry) { count(x.groupsIn, k, before != nil, after != nil) },
 	}
-	x.members = &store.Mirror[[]string]{Kind: kindMembers, One: x.groupsOfUser, Every: x.allMemberships}
+	x.members = &belonging{sharedUser: x.sharedUser, sharedGroup: x.sharedGroup, stores: map[string]*storeMembers{}}
 	x.tokens = &store.Mirror[tokenEntry]{Kind: kindToken, One: oneToken, Every: allTokens}
 	return x
 }
@@ -170,12 +175,19 @@ func (x *Index) Groups(storeID string) (n int) {
 	return n
 }
 
-// shared is the id of a group as the index holds it.
-func (x *Index) shared(storeID, groupID string) string {
-	if g, ok := x.groups.Get(key(storeID, groupID)); ok {
+// sharedUser and sharedGroup return an id as the index holds it.
+func (x *Index) sharedUser(storeID, id string) string {
+	if p, ok := x.people.Get(key(storeID, id)); ok {
+		return p.ID
+	}
+	return id
+}
+
+func (x *Index) sharedGroup(storeID, id string) string {
+	if g, ok := x.groups.Get(key(storeID, id)); ok {
 		return g.id
 	}
-	return groupID
+	return id
 }
 
 // Stores walks over the identity stores and their accounts, in the order of their ids.
@@ -190,16 +202,37 @@ func (x *Index) Stores() iter.Seq2[string, string] {
 	}
 }
 
-// GroupsOf returns the ids of the groups that a user belongs to, sorted. The slice is shared: do not change it.
-// Groups within groups would be resolved here, and nowhere else.
+// GroupsOf returns the ids of the groups that a user belongs to, directly or by groups within groups, sorted. The slice is
+// shared: do not change it. Everything that decides asks here or Member.
 func (x *Index) GroupsOf(storeID, userID string) []string {
-	ids, _ := x.members.Get(key(storeID, userID))
-	return ids
+	if x.Flat {
+		return x.members.direct(storeID, userID)
+	}
+	return x.members.all(storeID, userID)
 }
 
-// Member reports whether a user belongs to a group.
+// Member reports whether a user belongs to a group, directly or not.
 func (x *Index) Member(storeID, userID, groupID string) bool {
-	_, ok := slices.BinarySearch(x.GroupsOf(storeID, userID), groupID)
+	return isIn(x.GroupsOf(storeID, userID), groupID)
+}
+
+// DirectGroupsOf returns the ids of the groups of which a user, or a group, is itself a member, sorted. The slice is
+// shared: do not change it.
+func (x *Index) DirectGroupsOf(storeID, memberID string) []string {
+	groups := x.members.direct(storeID, memberID)
+	if _, isGroup := x.GroupName(storeID, memberID); isGroup && x.Flat {
+		return nil
+	}
+	return groups
+}
+
+// DirectMember reports whether a user, or a group, is itself a member of a group.
+func (x *Index) DirectMember(storeID, memberID, groupID string) bool {
+	return isIn(x.DirectGroupsOf(storeID, memberID), groupID)
+}
+
+func isIn(sorted []string, id string) bool {
+	_, ok := slices.BinarySearch(sorted, id)
 	return ok
 }
 

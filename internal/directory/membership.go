@@ -2,7 +2,8 @@ package directory
 
 import (
 	"context"
-	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,58 +18,178 @@ type Membership struct {
 	CreatedBy                    string
 }
 
-// Members is a change to who belongs to a group: when Replace is set, Add is the whole list. Adding somebody who belongs
-// to the group already, and removing somebody who does not, change nothing.
+// Members is a change to who belongs to a group, by the ids of users and of groups: when Replace is set, Add is the whole
+// list. Adding who belongs to the group already, and removing who does not, change nothing.
 type Members struct {
 	Add, Remove []string
 	Replace     bool
 }
 
-// changeMembers works a change of members in and returns how many memberships came or went.
+// changeMembers works a change of members in and returns how many memberships came or went. How many statements it takes
+// goes with the number of ids by hundreds.
 func (d *Directory) changeMembers(ctx context.Context, tx *store.Tx, by Actor, storeID, groupID string, m Members) (moved int, err error) {
-	want := map[string]bool{}
-	for _, userID := range m.Add {
-		if want[userID] {
-			continue
-		}
-		want[userID] = true
-		_, err := findMembership(ctx, tx, storeID, groupID, userID)
-		if errors.Is(err, store.ErrNotFound) {
-			_, err = d.join(ctx, tx, by, storeID, groupID, userID)
-			moved++
-		}
-		if err != nil {
-			return 0, err
+	add := distinct(m.Add)
+	users, err := usersPresent(ctx, tx, storeID, add)
+	if err != nil {
+		return 0, err
+	}
+	var people, groups []string
+	for _, id := range add {
+		if users[id] {
+			people = append(people, id)
+		} else {
+			groups = append(groups, id)
 		}
 	}
-	gone := m.Remove
+	if err := d.areGroups(ctx, tx, storeID, groups); err != nil {
+		return 0, err
+	}
+	joined, err := d.addPeople(ctx, tx, by, storeID, groupID, people)
+	if err != nil {
+		return 0, err
+	}
+	nested, err := d.addGroups(ctx, tx, by, storeID, groupID, groups)
+	if err != nil {
+		return 0, err
+	}
+	gone := distinct(m.Remove)
 	if m.Replace {
-		// The rows are read to the end before any of them is deleted.
-		have, err := membersOf(ctx, tx, storeID, groupID)
-		if err != nil {
+		if gone, err = others(ctx, tx, storeID, groupID, add); err != nil {
 			return 0, err
 		}
-		gone = nil
-		for _, userID := range have {
-			if !want[userID] {
-				gone = append(gone, userID)
-			}
+	}
+	left, err := remove(ctx, tx, storeID, groupID, gone)
+	return joined + nested + left, err
+}
+
+// areGroups refuses what is no member: nobody, or a group where groups have no groups.
+func (d *Directory) areGroups(ctx context.Context, tx *store.Tx, storeID string, ids []string) error {
+	there := map[string]bool{}
+	if !d.Flat {
+		var err error
+		if there, err = groupsPresent(ctx, tx, storeID, ids); err != nil {
+			return err
 		}
 	}
-	for _, userID := range gone {
-		x, err := findMembership(ctx, tx, storeID, groupID, userID)
-		if errors.Is(err, store.ErrNotFound) {
+	for _, id := range ids {
+		if !there[id] {
+			return NotFound(ResourceUser, id)
+		}
+	}
+	return nil
+}
+
+// addPeople makes users that there are members of a group, those who are not yet.
+func (d *Directory) addPeople(ctx context.Context, tx *store.Tx, by Actor, storeID, groupID string, users []string) (int, error) {
+	have, err := membersPresent(ctx, tx, storeID, groupID, users)
+	if err != nil {
+		return 0, err
+	}
+	var fresh []Membership
+	for _, id := range users {
+		if have[id] {
 			continue
 		}
-		if err == nil {
-			err = deleteMembership(ctx, tx, &x)
+		if len(d.DirectGroupsOf(storeID, id)) >= d.Quotas.groupsPerUser() {
+			return 0, quota("groups of one user", d.Quotas.groupsPerUser())
 		}
-		if err != nil {
-			return 0, err
-		}
-		moved++
+		fresh = append(fresh, Membership{StoreID: storeID, ID: uuid.NewString(), GroupID: groupID, UserID: id, Created: d.db.Now(), CreatedBy: string(by)})
 	}
-	return moved, nil
+	return len(fresh), insertMemberships(ctx, tx, fresh)
+}
+
+// addGroups makes groups that there are members of a group, those that are not yet. What decides whether they may be is
+// read in this transaction: of two changes that would make a cycle together, on one node or on two, the later one sees
+// the first or is tried again.
+func (d *Directory) addGroups(ctx context.Context, tx *store.Tx, by Actor, storeID, groupID string, groups []string) (int, error) {
+	have, err := nestedPresent(ctx, tx, storeID, groupID, groups)
+	if err != nil {
+		return 0, err
+	}
+	groups = slices.DeleteFunc(slices.Clone(groups), func(id string) bool { return have[id] })
+	if len(groups) == 0 {
+		return 0, nil
+	}
+	up, err := latticeAbove(ctx, tx, storeID, []string{groupID})
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range groups {
+		if chain := up.chain(groupID, id); chain != nil {
+			return 0, d.cycle(ctx, tx, storeID, chain)
+		}
+	}
+	below, err := groupsBelow(ctx, tx, storeID, groups)
+	if err != nil {
+		return 0, err
+	}
+	if up, err = latticeAbove(ctx, tx, storeID, append([]string{groupID}, below...)); err != nil {
+		return 0, err
+	}
+	for _, id := range groups {
+		up[id] = append(up[id], groupID)
+	}
+	if err := d.Quotas.check(up, below); err != nil {
+		return 0, err
+	}
+	return len(groups), insertNested(ctx, tx, storeID, groupID, groups, by, store.Millis(d.db.Now()))
+}
+
+// cycle names the groups of a chain from a group up to the one that was to be its member.
+func (d *Directory) cycle(ctx context.Context, q store.Querier, storeID string, chain []string) error {
+	names := make([]string, len(chain))
+	for i, id := range chain {
+		name, err := groupName(ctx, q, key(storeID, id))
+		if err != nil {
+			return err
+		}
+		names[i] = name
+	}
+	return errCycle(names)
+}
+
+// others are the members of a group that are not among those to keep. The rows are read to the end before any of them is
+// deleted.
+func others(ctx context.Context, q store.Querier, storeID, groupID string, keep []string) ([]string, error) {
+	people, err := membersOf(ctx, q, storeID, groupID)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := nestedIn(ctx, q, storeID, groupID)
+	if err != nil {
+		return nil, err
+	}
+	kept := make(map[string]bool, len(keep))
+	for _, id := range keep {
+		kept[id] = true
+	}
+	return slices.DeleteFunc(append(people, groups...), func(id string) bool { return kept[id] }), nil
+}
+
+// remove ends the memberships of users and groups in a group, of those that are members.
+func remove(ctx context.Context, tx *store.Tx, storeID, groupID string, ids []string) (int, error) {
+	people, err := membersPresent(ctx, tx, storeID, groupID, ids)
+	if err != nil {
+		return 0, err
+	}
+	if err := deleteMemberships(ctx, tx, storeID, groupID, slices.Sorted(maps.Keys(people))); err != nil {
+		return 0, err
+	}
+	groups, err := nestedPresent(ctx, tx, storeID, groupID, ids)
+	if err != nil {
+		return 0, err
+	}
+	return len(people) + len(groups), deleteNested(ctx, tx, storeID, groupID, slices.Sorted(maps.Keys(groups)))
+}
+
+// distinct are the ids in their order, each once.
+func distinct(ids []string) []string {
+	seen := make(map[string]bool, len(ids))
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		again := seen[id]
+		seen[id] = true
+		return again
+	})
 }
 
 // Join makes a user a member of a group.
@@ -91,15 +212,14 @@ func (d *Directory) join(ctx context.Context, tx *store.Tx, by Actor, storeID, g
 	if err := userExists(ctx, tx, storeID, userID); err != nil {
 		return Membership{}, missing(err, ResourceUser, userID)
 	}
-	if len(d.GroupsOf(storeID, userID)) >= d.Quotas.groupsPerUser() {
-		return Membership{}, quota("groups of one user", d.Quotas.groupsPerUser())
-	}
-	m := Membership{StoreID: storeID, ID: uuid.NewString(), GroupID: groupID, UserID: userID, Created: d.db.Now(), CreatedBy: string(by)}
-	err := insertMembership(ctx, tx, &m)
-	if errors.Is(err, store.ErrConflict) {
+	n, err := d.addPeople(ctx, tx, by, storeID, groupID, []string{userID})
+	switch {
+	case err != nil:
+		return Membership{}, err
+	case n == 0:
 		return Membership{}, Conflict("members", "Member already belongs to the group")
 	}
-	return m, err
+	return findMembership(ctx, tx, storeID, groupID, userID)
 }
 
 // Leave ends a membership.
@@ -137,7 +257,7 @@ func (d *Directory) FindMembership(ctx context.Context, storeID, groupID, userID
 	return m, missing(err, ResourceMembership, "")
 }
 
-// MembersOfGroup reads a page of a group's memberships in the order of the users' ids.
+// MembersOfGroup reads a page of a group's direct memberships of users in the order of their ids.
 func (d *Directory) MembersOfGroup(ctx context.Context, storeID, groupID string, p Page) (all []Membership, err error) {
 	err = d.db.View(ctx, func(q store.Querier) error {
 		if _, err := groupName(ctx, q, key(storeID, groupID)); err != nil {
@@ -149,7 +269,19 @@ func (d *Directory) MembersOfGroup(ctx context.Context, storeID, groupID string,
 	return all, err
 }
 
-// MembershipsOfUser reads a page of a user's memberships in the order of the groups' ids.
+// GroupsInGroup reads a page of the ids of the groups that are direct members of a group, in their order.
+func (d *Directory) GroupsInGroup(ctx context.Context, storeID, groupID string, p Page) (ids []string, err error) {
+	if d.Flat {
+		return nil, nil
+	}
+	err = d.db.View(ctx, func(q store.Querier) error {
+		ids, err = listNested(ctx, q, storeID, groupID, p)
+		return err
+	})
+	return ids, err
+}
+
+// MembershipsOfUser reads a page of a user's direct memberships in the order of the groups' ids.
 func (d *Directory) MembershipsOfUser(ctx context.Context, storeID, userID string, p Page) (all []Membership, err error) {
 	err = d.db.View(ctx, func(q store.Querier) error {
 		if err := userExists(ctx, q, storeID, userID); err != nil {

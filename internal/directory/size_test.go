@@ -38,24 +38,22 @@ func TestALargeDirectoryFitsInMemory(t *testing.T) {
 		}
 		return nil
 	}
-	x.members.Every = func(_ context.Context, _ store.Querier, do func(string, []string) error) error {
-		for i := range people {
-			list := make([]string, each)
-			for j := range list {
-				list[j] = x.shared("d-0123456789", id('b', (i*each+j)%groups))
-			}
-			if err := do(key("d-0123456789", id('a', i)), list); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	before := heap()
-	for _, f := range []store.Follower{x.people, x.groups, x.members} {
+	for _, f := range []store.Follower{x.people, x.groups} {
 		if err := f.Load(ctx, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
+	l := loading{belonging: x.members, all: map[string]*storeMembers{}}
+	for i := range people {
+		for j := range each {
+			if err := l.user(key("d-0123456789", id('a', i)), id('b', (i*each+j)%groups)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	l.done()
+	l.all = nil
 	used := heap() - before
 	t.Logf("%d people with %d memberships: %d MiB", people, people*each, used>>20)
 	if used > limit {

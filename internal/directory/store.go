@@ -57,8 +57,11 @@ func deleteStore(ctx context.Context, tx *store.Tx, storeID string) error {
 			tx.Changed(kindUser, key(storeID, id))
 			tx.Changed(kindMembers, key(storeID, id))
 		},
-		`SELECT id FROM directory_groups WHERE store = ?`: func(id string) { tx.Changed(kindGroup, key(storeID, id)) },
-		`SELECT id FROM scim_tokens WHERE store = ?`:      func(id string) { tx.Changed(kindToken, id) },
+		`SELECT id FROM directory_groups WHERE store = ?`: func(id string) {
+			tx.Changed(kindGroup, key(storeID, id))
+			tx.Changed(kindNested, key(storeID, id))
+		},
+		`SELECT id FROM scim_tokens WHERE store = ?`: func(id string) { tx.Changed(kindToken, id) },
 	} {
 		ids, err := store.All(ctx, tx, store.Text, query, storeID)
 		if err != nil {
@@ -69,7 +72,7 @@ func deleteStore(ctx context.Context, tx *store.Tx, storeID string) error {
 		}
 	}
 	for _, q := range []string{
-		`DELETE FROM memberships WHERE store = ?`, `DELETE FROM external_ids WHERE store = ?`, `DELETE FROM users WHERE store = ?`,
+		`DELETE FROM memberships WHERE store = ?`, `DELETE FROM nested_groups WHERE store = ?`, `DELETE FROM external_ids WHERE store = ?`, `DELETE FROM users WHERE store = ?`,
 		`DELETE FROM directory_groups WHERE store = ?`, `DELETE FROM scim_tokens WHERE store = ?`,
 	} {
 		if _, err := tx.Exec(ctx, q, storeID); err != nil {
@@ -243,6 +246,9 @@ func deleteGroup(ctx context.Context, tx *store.Tx, storeID, id string) error {
 	for _, u := range members {
 		tx.Changed(kindMembers, key(storeID, u))
 	}
+	if err := unnest(ctx, tx, storeID, id); err != nil {
+		return err
+	}
 	tx.Changed(kindGroup, key(storeID, id))
 	for _, q := range []string{
 		`DELETE FROM memberships WHERE store = ? AND group_id = ?`,
@@ -347,11 +353,26 @@ func scanMembership(s store.Scanner) (Membership, error) {
 	return m, err
 }
 
-func insertMembership(ctx context.Context, tx *store.Tx, m *Membership) error {
-	tx.Changed(kindMembers, key(m.StoreID, m.UserID))
-	_, err := tx.Exec(ctx, `INSERT INTO memberships (store, id, group_id, user_id, created, created_by) VALUES (?, ?, ?, ?, ?, ?)`,
-		m.StoreID, m.ID, m.GroupID, m.UserID, store.Millis(m.Created), m.CreatedBy)
-	return err
+func insertMemberships(ctx context.Context, tx *store.Tx, members []Membership) error {
+	var all [][]any
+	for _, m := range members {
+		tx.Changed(kindMembers, key(m.StoreID, m.UserID))
+		all = append(all, []any{m.StoreID, m.ID, m.GroupID, m.UserID, store.Millis(m.Created), m.CreatedBy})
+	}
+	return rows(ctx, tx, `INSERT INTO memberships (store, id, group_id, user_id, created, created_by)`, all)
+}
+
+func deleteMemberships(ctx context.Context, tx *store.Tx, storeID, groupID string, users []string) error {
+	for part := range slices.Chunk(users, atOnce) {
+		for _, u := range part {
+			tx.Changed(kindMembers, key(storeID, u))
+		}
+		list, args := in(part, storeID, groupID)
+		if _, err := tx.Exec(ctx, `DELETE FROM memberships WHERE store = ? AND group_id = ? AND user_id IN `+list, args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func deleteMembership(ctx context.Context, tx *store.Tx, m *Membership) error {

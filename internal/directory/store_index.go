@@ -2,7 +2,6 @@ package directory
 
 import (
 	"context"
-	"slices"
 
 	"github.com/lakegate/lakegate/internal/store"
 )
@@ -67,46 +66,7 @@ func allGroups(ctx context.Context, q store.Querier, do func(string, groupEntry)
 	}, `SELECT store || '/' || id, display_name FROM directory_groups`)
 }
 
-// groupsOfUser reads the groups of one user, with the ids that the index has already: a large directory has very many
-// copies of each.
-func (x *Index) groupsOfUser(ctx context.Context, q store.Querier, k string) ([]string, error) {
-	storeID, user := splitKey(k)
-	ids, err := store.All(ctx, q, store.Text, `SELECT group_id FROM memberships WHERE store = ? AND user_id = ?`, storeID, user)
-	if err == nil && len(ids) == 0 {
-		return nil, store.ErrNotFound
-	}
-	for i := range ids {
-		ids[i] = x.shared(storeID, ids[i])
-	}
-	slices.Sort(ids)
-	return slices.Clip(ids), err
-}
-
-func (x *Index) allMemberships(ctx context.Context, q store.Querier, do func(string, []string) error) error {
-	shared, of := map[string]string{}, map[string][]string{}
-	err := eachPair(ctx, q, func(user, group string) error {
-		id, ok := shared[group]
-		if !ok {
-			storeID, _ := splitKey(user)
-			id = x.shared(storeID, group)
-			shared[group] = id
-		}
-		of[user] = append(of[user], id)
-		return nil
-	}, `SELECT store || '/' || user_id, group_id FROM memberships`)
-	if err != nil {
-		return err
-	}
-	for user, groups := range of {
-		slices.Sort(groups)
-		if err := do(user, slices.Clip(groups)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func eachPair(ctx context.Context, q store.Querier, do func(a, b string) error, query string) error {
+func eachPair(ctx context.Context, q store.Querier, do func(a, b string) error, query string, args ...any) error {
 	type pair struct{ a, b string }
-	return store.Each(ctx, q, func(s store.Scanner) (p pair, err error) { return p, s.Scan(&p.a, &p.b) }, func(p pair) error { return do(p.a, p.b) }, query)
+	return store.Each(ctx, q, func(s store.Scanner) (p pair, err error) { return p, s.Scan(&p.a, &p.b) }, func(p pair) error { return do(p.a, p.b) }, query, args...)
 }

@@ -18,19 +18,25 @@ func createGroup(ctx context.Context, req *request) (answer, error) {
 	if err := m.set(target{}, member(req.body, members.name), true); err != nil {
 		return answer{}, err
 	}
+	if err := m.check(req.h.directory, req.store); err != nil {
+		return answer{}, err
+	}
 	g := directory.Group{StoreID: req.store}
 	updateGroup(&g, t)
 	if g, err = req.h.directory.CreateGroup(ctx, req.by, g, m.change().Add...); err != nil {
-		return answer{}, unknownMember(err)
+		return answer{}, req.unknownMember(err)
 	}
 	trail.From(ctx).Response(map[string]any{"groupId": g.ID})
 	return req.groupAnswer(ctx, http.StatusCreated, &g)
 }
 
 // unknownMember refuses a member that is nobody. The status is not 404, which providers take to be about the group.
-func unknownMember(err error) error {
+func (req *request) unknownMember(err error) error {
 	if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == directory.KindNotFound && e.Resource == directory.ResourceUser {
-		return bad(invalidValue, "The member %s is not a user.", e.ID)
+		if req.h.directory.Flat {
+			return bad(invalidValue, "The member %s is not a user.", e.ID)
+		}
+		return bad(invalidValue, "The member %s is neither a user nor a group.", e.ID)
 	}
 	return err
 }
@@ -62,7 +68,7 @@ func putGroup(ctx context.Context, req *request) (answer, error) {
 	g, err := req.changeGroup(ctx, func(g *directory.Group, change *directory.Members) error {
 		updateGroup(g, t)
 		*change = m.change()
-		return nil
+		return m.check(req.h.directory, req.store)
 	})
 	if err != nil {
 		return answer{}, err
@@ -87,7 +93,7 @@ func patchGroup(ctx context.Context, req *request) (answer, error) {
 		}
 		updateGroup(g, p.tree)
 		*change = p.members.change()
-		return nil
+		return p.members.check(req.h.directory, req.store)
 	})
 	if err != nil {
 		return answer{}, err
@@ -106,7 +112,7 @@ func (req *request) changeGroup(ctx context.Context, change func(*directory.Grou
 		return change(g, m)
 	})
 	if err != nil {
-		return g, missing(unknownMember(err), "Group", req.id)
+		return g, missing(req.unknownMember(err), "Group", req.id)
 	}
 	return g, nil
 }
@@ -144,29 +150,53 @@ func (s *groupSubject) show(p projection, budget *int) (tree, error) {
 	return p.apply(s.tree), nil
 }
 
-// membersOf is the members attribute of a group.
+// membersOf is the members attribute of a group: its direct members, the users before the groups.
 func (req *request) membersOf(ctx context.Context, groupID string, most int) ([]any, error) {
-	out := []any{}
+	d, out := req.h.directory, []any{}
+	users := func(p directory.Page) ([]directory.Membership, error) {
+		return d.MembersOfGroup(ctx, req.store, groupID, p)
+	}
+	err := eachMember(users, func(m directory.Membership) string { return m.UserID }, most, func(id string) {
+		u, _ := d.User(req.store, id)
+		out = append(out, req.member(userType, id, u.DisplayName))
+	})
+	if err != nil {
+		return nil, err
+	}
+	nested := func(p directory.Page) ([]string, error) { return d.GroupsInGroup(ctx, req.store, groupID, p) }
+	err = eachMember(nested, func(id string) string { return id }, most-len(out), func(id string) {
+		name, _ := d.GroupName(req.store, id)
+		out = append(out, req.member(groupType, id, name))
+	})
+	return out, err
+}
+
+func (req *request) member(of *resourceType, id, display string) tree {
+	item := tree{"value": id, "$ref": req.location(of, id), "type": of.name}
+	if display != "" {
+		item["display"] = display
+	}
+	return item
+}
+
+// eachMember walks over pages of members, of which there may be so many.
+func eachMember[T any](page func(directory.Page) ([]T, error), id func(T) string, most int, do func(id string)) error {
 	p := directory.Page{Limit: 1000}
 	for {
-		page, err := req.h.directory.MembersOfGroup(ctx, req.store, groupID, p)
+		members, err := page(p)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if len(out)+len(page) > most {
-			return nil, bad(tooMany, "The answer would have more than %d members. Ask with excludedAttributes=members.", maxShown)
+		if most -= len(members); most < 0 {
+			return bad(tooMany, "The answer would have more than %d members. Ask with excludedAttributes=members.", maxShown)
 		}
-		for _, m := range page {
-			item := tree{"value": m.UserID, "$ref": req.location(userType, m.UserID), "type": "User"}
-			if u, ok := req.h.directory.User(req.store, m.UserID); ok && u.DisplayName != "" {
-				item["display"] = u.DisplayName
-			}
-			out = append(out, item)
+		for _, m := range members {
+			p.After = id(m)
+			do(p.After)
 		}
-		if len(page) < p.Limit {
-			return out, nil
+		if len(members) < p.Limit {
+			return nil
 		}
-		p.After = page[len(page)-1].UserID
 	}
 }
 
@@ -197,8 +227,8 @@ func (s *groupSubject) id() string {
 	return id
 }
 
-func (s *groupSubject) hasMember(userID string) bool {
-	return s.req.h.directory.Member(s.req.store, userID, s.id())
+func (s *groupSubject) hasMember(id string) bool {
+	return s.req.h.directory.DirectMember(s.req.store, id, s.id())
 }
 
 func (s *groupSubject) get(extension *schema, name string) any {
@@ -254,7 +284,7 @@ func (req *request) likelyGroups(ctx context.Context, c *compare) (ids []string,
 		return []string{g.ID}, true, err
 	case members.name:
 		if c.ref.sub != nil && c.ref.sub.name == "value" {
-			return d.GroupsOf(req.store, c.value.raw), true, nil
+			return d.DirectGroupsOf(req.store, c.value.raw), true, nil
 		}
 	}
 	return nil, false, nil

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/lakegate/lakegate/internal/directory"
 )
@@ -14,11 +15,13 @@ type memberChange struct {
 	// all says that the members are those in added and no others.
 	all            bool
 	added, removed map[string]bool
-	named          int
+	// kinds are the types that the request gives to members, where it gives one.
+	kinds map[string]string
+	named int
 }
 
 func newMemberChange() *memberChange {
-	return &memberChange{added: map[string]bool{}, removed: map[string]bool{}}
+	return &memberChange{added: map[string]bool{}, removed: map[string]bool{}, kinds: map[string]string{}}
 }
 
 // change is the sum of it for the directory.
@@ -48,7 +51,13 @@ func (c *memberChange) ids(v any) (ids []string, err error) {
 		item, _ := n.(tree)
 		id, ok := item["value"].(string)
 		if !ok {
-			return nil, bad(invalidValue, "A member needs a value, which is the id of a user.")
+			return nil, bad(invalidValue, "A member needs a value, which is the id of a user or of a group.")
+		}
+		if kind, ok := item["type"].(string); ok {
+			if !strings.EqualFold(kind, userType.name) && !strings.EqualFold(kind, groupType.name) {
+				return nil, bad(invalidValue, "The type of a member is User or Group.")
+			}
+			c.kinds[id] = kind
 		}
 		ids = append(ids, id)
 	}
@@ -100,6 +109,20 @@ func (c *memberChange) remove(to target, v any) error {
 		delete(c.added, id)
 		if !c.all {
 			c.removed[id] = true
+		}
+	}
+	return nil
+}
+
+// check refuses an added member that is something else than its type says. An id is never given twice, so what it is the
+// id of does not change; one that is nobody's is left to the directory.
+func (c *memberChange) check(d *directory.Directory, storeID string) error {
+	for id := range c.added {
+		kind := c.kinds[id]
+		_, isUser := d.User(storeID, id)
+		_, isGroup := d.GroupName(storeID, id)
+		if isUser && strings.EqualFold(kind, groupType.name) || isGroup && strings.EqualFold(kind, userType.name) {
+			return bad(invalidValue, "The member %s is not a %s.", id, kind)
 		}
 	}
 	return nil

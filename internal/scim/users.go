@@ -125,10 +125,14 @@ func (req *request) showUser(t tree, p projection) tree {
 	return p.apply(t)
 }
 
-// groupsOf is the groups attribute of a user.
+// groupsOf is the groups attribute of a user: also those that the user belongs to by groups within groups, which are
+// "indirect" (RFC 7643 §4.1.2).
 func (req *request) groupsOf(userID string) (list []any) {
 	for _, id := range req.h.directory.GroupsOf(req.store, userID) {
-		g := tree{"value": id, "$ref": req.location(groupType, id), "type": "direct"}
+		g := tree{"value": id, "$ref": req.location(groupType, id), "type": "indirect"}
+		if req.h.directory.DirectMember(req.store, userID, id) {
+			g["type"] = "direct"
+		}
 		if name, ok := req.h.directory.GroupName(req.store, id); ok {
 			g["display"] = name
 		}

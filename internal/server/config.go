@@ -80,6 +80,16 @@ type Config struct {
 		PoliciesPerPermissionSet int `yaml:"policies_per_permission_set"`
 	} `yaml:"quotas"`
 
+	Groups struct {
+		// Flat refuses groups as members of groups, and lets such as there are count for nothing; strict compatibility
+		// means it.
+		Flat bool `yaml:"flat"`
+		// Depth is how many groups a chain of groups within groups may have; default 10.
+		Depth int `yaml:"depth"`
+		// Above is how many groups one group may belong to, directly or not; default 100.
+		Above int `yaml:"above"`
+	} `yaml:"groups"`
+
 	Audit struct {
 		// Required refuses requests with 503 when their record cannot be written.
 		Required bool `yaml:"required"`
@@ -137,6 +147,9 @@ func (c *Config) Complete() error {
 	orElse(&c.Database, filepath.Join(c.Dir, "lakegate.db"))
 	orElse(&c.Region, "us-east-1")
 	orElse(&c.Compat, Extended)
+	orElse(&c.Groups.Depth, 10)
+	orElse(&c.Groups.Above, 100)
+	c.Groups.Flat = c.Groups.Flat || c.Compat == Strict
 	orElse(&c.Audit.RetentionDays, 90)
 	orElse(&c.Limits.Requests, 1024)
 	orElse(&c.Limits.ShutdownSeconds, 15)
@@ -171,6 +184,11 @@ func (c *Config) check() error {
 	}
 	if c.Compat == Strict && c.Tokens.Algorithm != "RS256" {
 		return errors.New("tokens.algorithm: strict compatibility signs with RS256 only")
+	}
+	for name, n := range map[string]int{"groups.depth": c.Groups.Depth, "groups.above": c.Groups.Above} {
+		if n < 1 {
+			return fmt.Errorf("%s %d: want at least 1", name, n)
+		}
 	}
 	if !regionPattern.MatchString(c.Region) {
 		return fmt.Errorf("region %q: want a name such as us-east-1", c.Region)

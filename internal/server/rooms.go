@@ -90,7 +90,10 @@ func openRooms(ctx context.Context, cfg *Config, db *store.DB, log *slog.Logger)
 		return r, err
 	}
 	q := cfg.Quotas
-	r.directory.Quotas = directory.Quotas{Users: q.Users, Groups: q.Groups, GroupsPerUser: q.GroupsPerUser}
+	r.directory.Flat = cfg.Groups.Flat
+	r.directory.Quotas = directory.Quotas{
+		Users: q.Users, Groups: q.Groups, GroupsPerUser: q.GroupsPerUser, NestingDepth: cfg.Groups.Depth, GroupsAbove: cfg.Groups.Above,
+	}
 	if r.center, err = center.Open(ctx, center.Config{DB: db, Directory: r.directory, Roles: r.accounts, Region: cfg.Region, Quotas: center.Quotas{
 		Issuers: q.Issuers, Applications: q.Applications, Scopes: q.ScopesPerApplication, Groups: q.GroupsPerApplication,
 		PermissionSets: q.PermissionSets, Policies: q.PoliciesPerPermissionSet,

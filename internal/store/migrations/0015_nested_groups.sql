@@ -1,0 +1,15 @@
+-- +goose Up
+-- Groups that belong to groups: everybody in member_id belongs to group_id too. Nothing in the table keeps it free of
+-- cycles; the serializable change that adds a row does.
+CREATE TABLE nested_groups (
+    store      TEXT    NOT NULL,
+    group_id   TEXT    NOT NULL,
+    member_id  TEXT    NOT NULL,
+    created    INTEGER NOT NULL,
+    created_by TEXT    NOT NULL,
+    PRIMARY KEY (store, group_id, member_id)
+) STRICT;
+CREATE INDEX nested_groups_by_member ON nested_groups (store, member_id, group_id);
+
+-- +goose Down
+DROP TABLE nested_groups;
