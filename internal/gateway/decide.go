@@ -10,6 +10,7 @@ import (
 
 	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/grants"
 	"github.com/lakegate/lakegate/internal/policy"
 	"github.com/lakegate/lakegate/internal/storage"
 	"github.com/lakegate/lakegate/internal/trail"
@@ -27,9 +28,14 @@ func (x *exchange) authorize(ctx context.Context, needs ...Need) error {
 }
 
 func (x *exchange) decide(ctx context.Context, n *Need) error {
-	q, err := x.question(ctx, n)
+	q, err := x.question(ctx, n, x.caller)
 	if err != nil {
 		return err
+	}
+	if x.usesGrants() {
+		if q, err = x.direct(ctx, n, q); err != nil {
+			return err
+		}
 	}
 	if n.DenyOnly {
 		if d := x.Authorizer.Decide(ctx, q); d.Explicit {
@@ -37,9 +43,13 @@ func (x *exchange) decide(ctx context.Context, n *Need) error {
 		}
 		return nil
 	}
-	err = x.Authorizer.Authorize(ctx, q)
+	return x.spare(x.Authorizer.Authorize(ctx, q), q.Account)
+}
+
+// spare keeps the reason of a refusal from those who may not know it.
+func (x *exchange) spare(err error, account string) error {
 	denied, ok := errors.AsType[*authz.Denied](err)
-	if !ok || x.mayKnowWhy(q.Account) {
+	if !ok || x.mayKnowWhy(account) {
 		return err
 	}
 	return wire.AccessDenied("Access Denied").Because(denied)
@@ -47,8 +57,40 @@ func (x *exchange) decide(ctx context.Context, n *Need) error {
 
 // allowed asks without refusing the request.
 func (x *exchange) allowed(ctx context.Context, n Need) bool {
-	q, err := x.question(ctx, &n)
+	q, err := x.question(ctx, &n, x.caller)
+	if err == nil && x.usesGrants() {
+		q, err = x.direct(ctx, &n, q)
+	}
 	return err == nil && x.Authorizer.Decide(ctx, q).Allowed
+}
+
+// usesGrants reports whether the session may use the grants of its person directly.
+func (x *exchange) usesGrants() bool {
+	return x.AccessGrants != nil && x.caller.OnBehalf != nil && x.caller.Session != nil && x.caller.Session.Vended == nil
+}
+
+// direct turns the question of a person's session into that of the session which the person's grants give for it, unless
+// its own policies allow or deny the need. AWS's guard-rail, by which such a session reaches no object itself, is not
+// asked: what the request may do comes from the grant.
+func (x *exchange) direct(ctx context.Context, n *Need, own authz.Request) (authz.Request, error) {
+	if x.Authorizer.Decide(ctx, own).Allowed {
+		return own, nil
+	}
+	own.Unguarded = true
+	if x.Authorizer.Decide(ctx, own).Explicit {
+		return own, nil
+	}
+	a := grants.Access{Action: n.Action, Bucket: n.Bucket, Owner: own.Account, Key: n.Key}
+	if prefix := n.Context["s3:prefix"]; len(prefix) > 0 {
+		a.Key = prefix[0]
+	}
+	as, err := x.AccessGrants.Direct(ctx, a)
+	if err != nil {
+		return own, x.spare(err, own.Account)
+	}
+	q, err := x.question(ctx, n, as)
+	q.As = as
+	return q, err
 }
 
 // mayKnowWhy: S3 gives the reason of a refusal within the account alone.
@@ -57,12 +99,12 @@ func (x *exchange) mayKnowWhy(account string) bool {
 }
 
 // question makes the question of a need. A copy has needs on two buckets, each with an owner and a policy of its own.
-func (x *exchange) question(ctx context.Context, n *Need) (authz.Request, error) {
+func (x *exchange) question(ctx context.Context, n *Need, who *caller.Caller) (authz.Request, error) {
 	values, err := x.values(ctx, n)
 	if err != nil {
 		return authz.Request{}, err
 	}
-	q := authz.Request{Action: n.Action, Resource: n.Resource, Account: x.caller.Account, Context: values}
+	q := authz.Request{Action: n.Action, Resource: n.Resource, Account: who.Account, Context: values}
 	if n.Key != "" && readsTags(n.Action) {
 		q.Late = x.existingTags(n)
 	}
@@ -83,7 +125,7 @@ func (x *exchange) question(ctx context.Context, n *Need) (authz.Request, error)
 		}
 	}
 	q.Account, q.ResourcePolicy = b.Account, b.ResourcePolicy()
-	if b.Restricted(x.caller.Account) {
+	if b.Restricted(who.Account) {
 		x.entry.Step("public access block", trail.Fail, "the bucket "+b.Name+" restricts its public policy to its own account")
 		return q, x.noted(ctx)
 	}

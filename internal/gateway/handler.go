@@ -14,6 +14,7 @@ import (
 	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/bucket"
 	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/grants"
 	"github.com/lakegate/lakegate/internal/sigv4"
 	"github.com/lakegate/lakegate/internal/storage"
 	"github.com/lakegate/lakegate/internal/trail"
@@ -25,6 +26,12 @@ type People interface {
 	UserName(storeID, userID string) (name string, ok bool)
 }
 
+// Grants finds the session in which a request of a person is decided that uses the person's grants without credentials of
+// one; grants provides it. The error is the refusal.
+type Grants interface {
+	Direct(ctx context.Context, a grants.Access) (*caller.Caller, error)
+}
+
 // Gateway answers S3 requests. Its fields are set once.
 type Gateway struct {
 	Storage       storage.Backend
@@ -33,9 +40,11 @@ type Gateway struct {
 	Authorizer    *authz.Authorizer
 	Trail         *trail.Trail
 	People        People
-	Hosts         HostRules
-	Region        string
-	Log           *slog.Logger
+	// Grants may be nil: then a person's session reaches objects with the credentials of GetDataAccess alone, as at AWS.
+	AccessGrants Grants
+	Hosts        HostRules
+	Region       string
+	Log          *slog.Logger
 }
 
 // exchange is one request on its way through the gateway.

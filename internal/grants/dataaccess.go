@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/lakegate/lakegate/internal/api/s3control"
+	"github.com/lakegate/lakegate/internal/arn"
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/scope"
 	"github.com/lakegate/lakegate/internal/trail"
@@ -121,35 +122,43 @@ func (s *Service) vend(ctx context.Context, c *caller.Caller, g *Grant, in *s3co
 	if duration > role.MaxDuration {
 		return Credentials{}, wire.NewError("StsValidationError", http.StatusBadRequest, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
-	now := s.Now()
-	session := &caller.Session{
-		RoleARN: role.ARN, RoleID: role.ID, RoleName: role.Name, Name: "access-grants-" + uuid.NewString(), Issued: now, Expires: now.Add(duration),
-		Vended: &caller.Vended{
-			GrantAccount: g.Account, GrantID: g.ID, GranteeType: string(g.Grantee.Type), Grantee: g.Grantee.ID, Permission: string(in.Permission),
-			Target: covered.String(), Object: covered.One, RequesterARN: c.ARN,
-		},
-	}
+	who := s.sessionOf(c, g, role, Permission(in.Permission), covered, duration)
 	if in.AuditContext != nil {
-		session.Vended.AuditContext = *in.AuditContext
+		who.Session.Vended.AuditContext = *in.AuditContext
 		trail.From(ctx).Add(trail.KeyAuditContext, *in.AuditContext)
 	}
-	who := &caller.Caller{Type: caller.AssumedRole, Account: role.Account, Session: session}
 	if g.Grantee.Type == IAM {
 		if s.mayAssume(ctx, g.Account, &role, "sts:SetSourceIdentity").Allowed {
-			session.SourceIdentity = sourceIdentity(c)
+			who.Session.SourceIdentity = sourceIdentity(c)
 		}
-	}
-	// The person stays with the credentials even where a grant to the IAM principal won: the trail is to show who reads.
-	who.OnBehalf = c.OnBehalf
-	if c.Session != nil {
-		session.Audit = c.Session.Audit
-		session.Portal = c.Session.Portal
 	}
 	creds, err := s.Vault.Vend(who)
 	if err != nil {
 		return Credentials{}, wire.NewError("StsPackedPolicyTooLargeError", http.StatusBadRequest, "Serialized token too large for session").Because(err)
 	}
 	return creds, nil
+}
+
+// sessionOf is the session of a location's role that reaches as far as a grant. The person stays with it even where a grant
+// to the IAM principal won: the trail is to show who reads.
+func (s *Service) sessionOf(c *caller.Caller, g *Grant, role Role, asked Permission, covered scope.Scope, duration time.Duration) *caller.Caller {
+	now := s.Now()
+	name := "access-grants-" + uuid.NewString()
+	who := &caller.Caller{
+		Type: caller.AssumedRole, Account: role.Account, ARN: arn.AssumedRole(role.Account, role.Name, name), PrincipalARN: role.ARN, UserID: role.ID + ":" + name,
+		OnBehalf: c.OnBehalf,
+		Session: &caller.Session{
+			RoleARN: role.ARN, RoleID: role.ID, RoleName: role.Name, Name: name, Issued: now, Expires: now.Add(duration),
+			Vended: &caller.Vended{
+				GrantAccount: g.Account, GrantID: g.ID, GranteeType: string(g.Grantee.Type), Grantee: g.Grantee.ID, Permission: string(asked),
+				Target: covered.String(), Object: covered.One, RequesterARN: c.ARN,
+			},
+		},
+	}
+	if c.Session != nil {
+		who.Session.Audit, who.Session.Portal = c.Session.Audit, c.Session.Portal
+	}
+	return who
 }
 
 // roleOf finds the role of a grant's location and asks whether the service may take it on, for a person also whether it

@@ -210,13 +210,17 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		meter.followLDAP(r.ldap)
 	}
 	r.trail.NamePeople(r.nameOf)
+	data := &gateway.Gateway{
+		Storage: r.storage, Buckets: r.buckets, Authenticator: authenticator, Authorizer: authorizer, Trail: r.trail, People: people{r.directory},
+		Hosts: gateway.HostRules{Bases: cfg.BaseNames}, Region: cfg.Region, Log: r.log,
+	}
+	if cfg.Compat != Strict {
+		data.AccessGrants = access
+	}
 	r.apiHandler = &apiDoor{
 		mux: services.mount(), authn: authenticator, trail: r.trail, origin: origin, log: r.log, meter: meter, authorize: r.signIn.Authorize,
 		slots: make(chan struct{}, cfg.Limits.Requests),
-		s3: &gateway.Gateway{
-			Storage: r.storage, Buckets: r.buckets, Authenticator: authenticator, Authorizer: authorizer, Trail: r.trail, People: people{r.directory},
-			Hosts: gateway.HostRules{Bases: cfg.BaseNames}, Region: cfg.Region, Log: r.log,
-		},
+		s3:    data,
 	}
 	r.webHandler = r.webDoor(cfg, db, meter, origin)
 	return nil

@@ -340,8 +340,10 @@ func TestWalkthrough(t *testing.T) {
 		}
 		person.refused("AccessDenied", "s3control", "get-data-access", "--account-id", dataAccount, "--target", "s3://lake/red/*", "--permission", "READWRITE")
 	})
-	t.Run("the person's session reaches no object without the grant", func(t *testing.T) {
-		person.refused("AccessDenied", "s3api", "get-object", "--bucket", "lake", "--key", "red/tomatoes.csv", "x")
+	t.Run("the person's session reaches what the grants give and nothing else", func(t *testing.T) {
+		person.run("s3api", "get-object", "--bucket", "lake", "--key", "red/tomatoes.csv", "direct.csv")
+		person.refused("AccessDenied", "s3api", "get-object", "--bucket", "lake", "--key", "blue/plums.csv", "x")
+		person.refused("AccessDenied", "s3api", "put-object", "--bucket", "lake", "--key", "red/new.csv")
 	})
 	t.Run("the trail shows the person, the application and the grant", func(t *testing.T) {
 		records := w.records(func(r record) bool { return r.EventName == "GetObject" && r.ErrorCode == "" })
@@ -494,6 +496,10 @@ func TestGrantOfOneApplication(t *testing.T) {
 	getDataAccess(other, "s3://lake/red/*", "READ")
 	getDataAccess(first, "s3://lake/blue/*", "READ")
 	other.refused("AccessDenied", "s3control", "get-data-access", "--account-id", dataAccount, "--target", "s3://lake/blue/*", "--permission", "READ")
+	// The same holds for the sessions themselves.
+	first.run("s3api", "list-objects-v2", "--bucket", "lake", "--prefix", "blue/")
+	other.run("s3api", "list-objects-v2", "--bucket", "lake", "--prefix", "red/")
+	other.refused("AccessDenied", "s3api", "list-objects-v2", "--bucket", "lake", "--prefix", "blue/")
 }
 
 func TestStateSurvivesRestartAndKill(t *testing.T) {
