@@ -165,12 +165,8 @@ func (s *Service) roleToAssume(ctx context.Context, c *caller.Caller, in *sts.As
 // begin makes the session that was granted.
 func (s *Service) begin(a *assumption) (*caller.Caller, error) {
 	now := s.Now()
-	person := a.person
-	if person == nil {
-		person = a.follows
-	}
 	return &caller.Caller{
-		Type: caller.AssumedRole, Account: a.role.Account, OnBehalf: person,
+		Type: caller.AssumedRole, Account: a.role.Account, OnBehalf: a.person,
 		Session: &caller.Session{
 			RoleARN: a.role.ARN, RoleID: a.role.ID, RoleName: a.role.Name, Name: a.in.RoleSessionName,
 			Issued: now, Expires: now.Add(a.duration), SourceIdentity: a.sourceIdentity,
