@@ -60,6 +60,8 @@ type Config struct {
 	Tokens struct {
 		// Algorithm signs identity tokens: "ES256" (default) or "RS256"; strict compatibility means RS256.
 		Algorithm string `yaml:"algorithm"`
+		// RotationDays is how long a key signs identity tokens before the next one does; default 90, at least 2.
+		RotationDays int `yaml:"rotation_days"`
 	} `yaml:"tokens"`
 
 	// Quotas bound what an instance of the identity center and its directory hold; 0 takes AWS's number.
@@ -178,6 +180,9 @@ func (c *Config) check() error {
 	}
 	if !slices.Contains([]string{Extended, Strict}, c.Compat) {
 		return fmt.Errorf("compat %q: want %q or %q", c.Compat, Extended, Strict)
+	}
+	if d := c.Tokens.RotationDays; d < 0 || d == 1 || d > 3650 {
+		return fmt.Errorf("tokens.rotation_days %d: want 2 to 3650", d)
 	}
 	if !slices.Contains([]string{"ES256", "RS256"}, c.Tokens.Algorithm) {
 		return fmt.Errorf("tokens.algorithm %q: want ES256 or RS256", c.Tokens.Algorithm)

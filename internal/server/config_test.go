@@ -26,3 +26,27 @@ func TestQuotasOfTheConfiguration(t *testing.T) {
 		}
 	}
 }
+
+func TestTokensOfTheConfiguration(t *testing.T) {
+	for text, want := range map[string]string{
+		"tokens: {rotation_days: 7, algorithm: RS256}":             "",
+		"tokens: {rotation_days: 0}":                               "",
+		"tokens: {rotation_days: 1}":                               "tokens.rotation_days 1",
+		"tokens: {rotation_days: -7}":                              "tokens.rotation_days -7",
+		"tokens: {rotation_days: 100000}":                          "tokens.rotation_days 100000",
+		"tokens: {algorithm: none}":                                "tokens.algorithm",
+		"{compat: strict, tokens: {algorithm: ES256}}":             "tokens.algorithm",
+		"{compat: strict, tokens: {rotation_days: 2}}":             "",
+		"tokens: {rotation: 7}":                                    "rotation",
+		"{tokens: {rotation_days: 3650}, issuers: {other: false}}": "other",
+	} {
+		c := &Config{Dir: t.TempDir()}
+		err := yaml.UnmarshalWithOptions([]byte(text), c, yaml.Strict())
+		if err == nil {
+			err = c.Complete()
+		}
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}

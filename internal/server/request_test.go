@@ -50,9 +50,6 @@ func TestConfigErrorsSayWhatToChange(t *testing.T) {
 		"account id of eleven digits":  {Dir: "d", ManagementAccount: "11111111111"},
 		"web URL with a trailing dash": {Dir: "d", WebURL: "http://x/"},
 		"proxy that is no network":     {Dir: "d", TrustedProxies: []string{"10.0.0.1"}},
-		"unknown algorithm": {Dir: "d", Tokens: struct {
-			Algorithm string `yaml:"algorithm"`
-		}{"HS256"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := c.Complete(); err == nil {

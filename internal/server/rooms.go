@@ -161,6 +161,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	if err != nil {
 		return err
 	}
+	signing.Rotation = time.Duration(cfg.Tokens.RotationDays) * 24 * time.Hour
 	r.tokens, err = token.Open(ctx, token.Config{
 		DB: db, Center: r.center, Directory: r.directory, Contexts: r.ring, Authorizer: authorizer, Keys: signing, WebURL: cfg.WebURL,
 		Strict: cfg.Compat == Strict, Development: cfg.Development, AllowPrivate: cfg.Issuers.AllowPrivate,
@@ -190,6 +191,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 			TokenService: tokens,
 			SyncService:  ldap.SyncService{Source: r.ldap, Stores: &tokens},
 			Service:      explain.Service{Trail: r.trail, Accounts: r.accounts, Authorizer: authorizer},
+			KeyService:   token.KeyService{Center: r.center, Keys: signing, Authorizer: authorizer},
 			signIn:       r.signIn,
 		},
 		s3control: access,
@@ -244,6 +246,7 @@ type ownService struct {
 	directory.TokenService
 	ldap.SyncService
 	explain.Service
+	token.KeyService
 	signIn
 }
 

@@ -105,6 +105,12 @@ func (s *Service) GetSignInProvider(ctx context.Context, in *lakegate.GetSignInP
 	}, nil
 }
 
+// SessionTime is how long a sign-in at an instance lasts, as its provider's setting says; zero when there is none.
+func (s *Service) SessionTime(instance string) time.Duration {
+	p, _ := s.providers.Get(instance)
+	return p.SessionTime
+}
+
 // DeleteSignInProvider ends signing in to an instance, and the browser sessions with it.
 func (s *Service) DeleteSignInProvider(ctx context.Context, in *lakegate.DeleteSignInProviderInput) (*lakegate.DeleteSignInProviderOutput, error) {
 	i, err := s.enter(ctx, "DeleteSignInProvider", in.InstanceArn)

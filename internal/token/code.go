@@ -144,7 +144,7 @@ func (s *Service) endCode(ctx context.Context, tx *store.Tx, c codeRow, now time
 	}
 	tx.Changed(kindEnded, c.family)
 	return writeFamily(ctx, tx, &family{
-		id: c.family, client: c.client, instance: c.instance, user: c.user, signedIn: c.signedIn, expires: c.signedIn.Add(familyTime), ended: now,
+		id: c.family, client: c.client, instance: c.instance, user: c.user, signedIn: c.signedIn, expires: s.endOf(c.instance, c.signedIn), ended: now,
 	})
 }
 

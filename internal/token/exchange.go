@@ -35,7 +35,7 @@ func (s *Service) exchangeAssertion(ctx context.Context, x *exchange) (*ssooidc.
 	if err := s.admit(x, nil); err != nil {
 		return nil, err
 	}
-	f := x.family()
+	f := s.newFamily(x)
 	f.issuer = x.issuer.ARN
 	if !a.claims.issued.IsZero() {
 		f.signedIn = a.claims.issued
@@ -62,11 +62,11 @@ func (s *Service) exchangeAssertion(ctx context.Context, x *exchange) (*ssooidc.
 	return out, nil
 }
 
-// family makes the family of an exchange that begins one: of what it found, for as long as a sign-in lasts from now.
-func (x *exchange) family() *family {
+// newFamily makes the family of an exchange that begins one: of what it found, for as long as a sign-in lasts from now.
+func (s *Service) newFamily(x *exchange) *family {
 	return &family{
 		id: uuid.NewString(), client: x.app.ARN, application: x.app.ARN, instance: x.instance.ARN, user: x.person.ID,
-		grantType: x.in.GrantType, scopes: x.scopes, signedIn: x.now, expires: x.now.Add(familyTime),
+		grantType: x.in.GrantType, scopes: x.scopes, signedIn: x.now, expires: s.endOf(x.instance.ARN, x.now),
 	}
 }
 

@@ -35,8 +35,8 @@ func (s *Service) exchangeCode(ctx context.Context, x *exchange) (*ssooidc.Creat
 	if err := s.admit(x, bounds); err != nil {
 		return nil, err
 	}
-	f := x.family()
-	f.id, f.signedIn, f.expires = c.Family, c.SignedIn, c.SignedIn.Add(familyTime)
+	f := s.newFamily(x)
+	f.id, f.signedIn, f.expires = c.Family, c.SignedIn, s.endOf(x.instance.ARN, c.SignedIn)
 	if !x.now.Before(f.expires) {
 		return nil, x.refuseToken(step, fmt.Errorf("the person signed in at %s: %w", f.signedIn.Format(time.RFC3339), ErrExpired))
 	}

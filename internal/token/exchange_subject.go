@@ -58,7 +58,7 @@ func (s *Service) exchangeSubject(ctx context.Context, x *exchange) (*ssooidc.Cr
 	if err := s.admit(x, handedOn(source, x.app, access.Scopes)); err != nil {
 		return nil, err
 	}
-	f := x.family()
+	f := s.newFamily(x)
 	f.parent, f.issuer, f.signedIn, f.expires = parent.id, source.ARN, parent.signedIn, parent.expires
 	return s.start(ctx, x, f, step)
 }

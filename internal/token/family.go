@@ -57,6 +57,18 @@ type family struct {
 	ended             time.Time // zero while it goes on
 }
 
+// endOf is when a sign-in at an instance ends.
+func (s *Service) endOf(instance string, signedIn time.Time) time.Time {
+	last := time.Duration(0)
+	if s.signInTime != nil {
+		last = s.signInTime(instance)
+	}
+	if last <= 0 {
+		last = familyTime
+	}
+	return signedIn.Add(min(last, longestFamily))
+}
+
 // newCredential makes a credential id. It begins with the id of the family, so that what carries it away (an identity
 // context, a session, the credentials vended to it) can be asked whether the family has ended; the rest is random.
 func (f *family) newCredential() (string, error) {
@@ -108,8 +120,8 @@ type Tokens struct {
 
 // IssueAccess begins a sign-in and gives its first tokens. Of the person, the instance and the user count. A family that
 // RedeemCode returned is begun under that name, once; an empty one gets a new name. An access token lives for an hour, or
-// until Expires, and never for longer than the sign-in: eight hours from SignedIn (zero: now). ErrExpired, ErrEnded,
-// ErrInactive and ErrScope say why there is none.
+// until Expires, and never for longer than the sign-in, which lasts from SignedIn (zero: now) for as long as the instance
+// says. ErrExpired, ErrEnded, ErrInactive and ErrScope say why there is none.
 func (s *Service) IssueAccess(ctx context.Context, a Access, refreshable bool) (Tokens, error) {
 	now := s.db.Now()
 	f := &family{
@@ -124,7 +136,7 @@ func (s *Service) IssueAccess(ctx context.Context, a Access, refreshable bool) (
 	if f.signedIn.IsZero() {
 		f.signedIn = now
 	}
-	if f.expires = f.signedIn.Add(familyTime); !now.Before(f.expires) {
+	if f.expires = s.endOf(f.instance, f.signedIn); !now.Before(f.expires) {
 		return Tokens{}, fmt.Errorf("the person signed in at %s: %w", f.signedIn.Format(time.RFC3339), ErrExpired)
 	}
 	i, err := s.stands(f)

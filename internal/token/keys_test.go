@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/lakegate/lakegate/internal/api/lakegate"
 	"github.com/lakegate/lakegate/internal/api/ssoadmin"
 	"github.com/lakegate/lakegate/internal/token"
 )
@@ -111,7 +112,7 @@ func TestKeyRotation(t *testing.T) {
 		}
 
 		_, before := signingKey(t, h)
-		if err := h.keys.Rotate(t.Context(), h.Instance.ARN); err != nil {
+		if _, err := h.keys.Rotate(t.Context(), h.Instance.ARN, false); err != nil {
 			t.Fatal(err)
 		}
 		third, _ := signingKey(t, h)
@@ -196,7 +197,7 @@ func TestKeysOfDeletedInstance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.keys.Rotate(t.Context(), *own.InstanceArn); err != nil {
+	if _, err := h.keys.Rotate(t.Context(), *own.InstanceArn, false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.Service.DeleteInstance(ctx, &ssoadmin.DeleteInstanceInput{InstanceArn: *own.InstanceArn}); err != nil {
@@ -209,5 +210,81 @@ func TestKeysOfDeletedInstance(t *testing.T) {
 	left := rows(t, h, `SELECT id FROM signing_keys`)
 	if len(left) != 1 || left[0] != kid {
 		t.Errorf("keys %v, want %s", left, kid)
+	}
+}
+
+// A server may rotate sooner, and never so soon that a successor could not be announced.
+func TestRotationSetting(t *testing.T) {
+	for setting, after := range map[time.Duration]time.Duration{
+		7 * 24 * time.Hour: 7 * 24 * time.Hour, time.Hour: 48 * time.Hour,
+	} {
+		h := newHouse(t)
+		h.keys.Rotation = setting
+		tend := func() {
+			if err := h.tokens.Tend(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first, _ := signingKey(t, h)
+		h.Pass(after - 24*time.Hour - time.Minute)
+		tend()
+		if n := len(published(t, h)); n != 1 {
+			t.Errorf("%s: %d keys before the successor is due", setting, n)
+		}
+		h.Pass(time.Minute)
+		tend()
+		if n := len(published(t, h)); n != 2 {
+			t.Errorf("%s: %d keys when the successor is due", setting, n)
+		}
+		h.Pass(24*time.Hour - time.Minute)
+		if kid, _ := signingKey(t, h); kid != first {
+			t.Errorf("%s: the successor signs too early", setting)
+		}
+		h.Pass(time.Minute)
+		if kid, _ := signingKey(t, h); kid == first {
+			t.Errorf("%s: the first key signs too long", setting)
+		}
+	}
+}
+
+func TestRotateSigningKey(t *testing.T) {
+	h := newHouse(t)
+	service := token.KeyService{Center: h.Center, Keys: h.keys, Authorizer: h.Authorizer}
+	first, idToken := signingKey(t, h)
+	rotate := func(account, role string, in lakegate.RotateSigningKeyInput, want string) string {
+		t.Helper()
+		h.Pass(time.Second)
+		ctx, entry, ledger := h.Request(t.Context(), account, role)
+		out, err := service.RotateSigningKey(ctx, &in)
+		if got := code(err); got != want {
+			t.Fatalf("%q (%v), want %q", got, err, want)
+		}
+		if !ledger.Asked() {
+			t.Error("nobody was asked for authorisation")
+		}
+		if err != nil {
+			return ""
+		}
+		if r := h.Record(t, ctx, entry, nil, account); len(r.Resources) != 1 || r.Resources[0].ARN != h.Instance.ARN {
+			t.Errorf("the record names %+v", r.Resources)
+		}
+		return out.KeyId
+	}
+	second := rotate(management, "Admin", lakegate.RotateSigningKeyInput{}, "")
+	if kid, _ := signingKey(t, h); kid != second || kid == first || !verifies(t, h, idToken) {
+		t.Error("the new key does not sign, or took the former one away")
+	}
+	third := rotate(management, "Admin", lakegate.RotateSigningKeyInput{InstanceArn: &h.Instance.ARN, Withdraw: new(true)}, "")
+	if kid, _ := signingKey(t, h); kid != third || verifies(t, h, idToken) || len(published(t, h)) != 1 {
+		t.Error("the former keys were not withdrawn")
+	}
+
+	h.Accounts.Role(management, "Reader", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sso:*","Resource":"*"}}`)
+	rotate(management, "Reader", lakegate.RotateSigningKeyInput{}, "AccessDeniedException")
+	rotate(member, "Admin", lakegate.RotateSigningKeyInput{InstanceArn: &h.Instance.ARN}, "ResourceNotFoundException")
+	rotate(member, "Admin", lakegate.RotateSigningKeyInput{}, "ResourceNotFoundException")
+	rotate(management, "Admin", lakegate.RotateSigningKeyInput{InstanceArn: new("arn:aws:sso:::instance/ssoins-0000000000000000")}, "ResourceNotFoundException")
+	if kid, _ := signingKey(t, h); kid != third {
+		t.Error("a refused request rotated the key")
 	}
 }

@@ -25,9 +25,10 @@ import (
 const (
 	// tokenTime is the life of what an exchange gives.
 	tokenTime = time.Hour
-	// familyTime is how long a sign-in lasts, however often it is refreshed or handed on: AWS's default of an interactive
-	// session.
-	familyTime = 8 * time.Hour
+	// familyTime is how long a sign-in lasts, however often it is refreshed or handed on, when the instance does not say:
+	// AWS's default of an interactive session. longestFamily is AWS's maximum.
+	familyTime    = 8 * time.Hour
+	longestFamily = 90 * 24 * time.Hour
 	// clockSkew is how far an issuer's clock may differ.
 	clockSkew = time.Minute
 	// nodeSkew is how far the clocks of nodes that share a database may differ.
@@ -67,6 +68,8 @@ type Config struct {
 	AllowPrivate bool
 	// RootCAs verify the certificates of issuers; nil takes the system's.
 	RootCAs *x509.CertPool
+	// SignInTime tells how long a sign-in at an instance lasts; nil, or what is not positive, means eight hours.
+	SignInTime func(instance string) time.Duration
 	// LongestAssertion is how far ahead the exp of an assertion may be; zero means 24 hours.
 	LongestAssertion time.Duration
 }
@@ -83,6 +86,7 @@ type Service struct {
 	algorithms []jose.SignatureAlgorithm
 	issuers    *issuers
 	longest    time.Duration
+	signInTime func(instance string) time.Duration
 	// ended is the ids of the families that ended.
 	ended store.Mirror[struct{}]
 }
@@ -91,7 +95,7 @@ type Service struct {
 func Open(ctx context.Context, cfg Config) (*Service, error) {
 	s := &Service{
 		db: cfg.DB, center: cfg.Center, people: cfg.Directory, contexts: cfg.Contexts, authorizer: cfg.Authorizer,
-		keys: cfg.Keys, webURL: cfg.WebURL, algorithms: extendedAlgorithms, longest: cfg.LongestAssertion,
+		keys: cfg.Keys, webURL: cfg.WebURL, algorithms: extendedAlgorithms, longest: cfg.LongestAssertion, signInTime: cfg.SignInTime,
 	}
 	if cfg.Strict {
 		s.algorithms = strictAlgorithms

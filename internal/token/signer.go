@@ -23,7 +23,7 @@ import (
 
 // How keys come and go.
 const (
-	// keyTime is how long a key signs.
+	// keyTime is how long a key signs, unless the server says otherwise.
 	keyTime = 90 * 24 * time.Hour
 	// announceTime is how long a key is published before it signs, so that whoever keeps the key set for as long as its
 	// Cache-Control says has seen it by then.
@@ -36,6 +36,10 @@ const (
 // Keyring holds the keys that sign the identity tokens of each instance. A younger key takes over while the older one is
 // still published, so that a rotation breaks no verifier.
 type Keyring struct {
+	// Rotation is how long a key signs before its successor does; zero means 90 days. It is at least two days, so that
+	// there is time to announce the successor. It is set before the first use.
+	Rotation time.Duration
+
 	db        *store.DB
 	algorithm jose.SignatureAlgorithm
 	keys      store.Mirror[*signingKey]
@@ -138,17 +142,36 @@ func (k *Keyring) first(ctx context.Context, instance string) (*signingKey, erro
 	return fresh, nil
 }
 
-// Rotate makes a new key that signs from now on. The former key stays published until its last token has expired. Verifiers
+// Rotate makes a new key that signs from now on, and returns its id. The former keys stay published until their last token
+// has expired; withdrawn, they go at once, and their tokens with them as soon as verifiers read the key set anew. Verifiers
 // that kept the key set meet a key id that they do not know and read it anew.
-func (k *Keyring) Rotate(ctx context.Context, instance string) error {
+func (k *Keyring) Rotate(ctx context.Context, instance string, withdraw bool) (id string, err error) {
 	fresh, err := k.newKey(instance, k.db.Now())
 	if err != nil {
-		return err
+		return "", err
 	}
-	if err := k.db.Update(ctx, func(tx *store.Tx) error { return k.insert(ctx, tx, fresh) }); err != nil {
-		return fmt.Errorf("rotate signing key: %w", err)
+	err = k.db.Update(ctx, func(tx *store.Tx) error {
+		if withdraw {
+			for _, x := range k.of(instance) {
+				if err := deleteKey(ctx, tx, x.id); err != nil {
+					return err
+				}
+			}
+		}
+		return k.insert(ctx, tx, fresh)
+	})
+	if err != nil {
+		return "", fmt.Errorf("rotate signing key: %w", err)
 	}
-	return nil
+	return fresh.id, nil
+}
+
+// rotation is how long a key signs.
+func (k *Keyring) rotation() time.Duration {
+	if k.Rotation == 0 {
+		return keyTime
+	}
+	return max(k.Rotation, 2*announceTime)
 }
 
 // Tend announces the successor of each key that has signed long enough, and removes the keys that nothing valid was signed
@@ -170,7 +193,7 @@ func (k *Keyring) Tend(ctx context.Context, exists func(instance string) bool) e
 		switch youngest := list[len(list)-1]; {
 		case !exists(instance):
 			gone = list
-		case !now.Before(youngest.signsFrom.Add(keyTime - announceTime)):
+		case !now.Before(youngest.signsFrom.Add(k.rotation() - announceTime)):
 			var err error
 			if fresh, err = k.newKey(instance, now.Add(announceTime)); err != nil {
 				return err

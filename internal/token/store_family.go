@@ -101,11 +101,11 @@ func eachEnded(ctx context.Context, q store.Querier, do func(string, struct{}) e
 }
 
 // sweepFamilies forgets families that have expired. One that was ended is remembered for as long as a session that was
-// made from it can last.
+// made from it can last, and no longer: a family that is not there is refused as well.
 func sweepFamilies(ctx context.Context, tx *store.Tx, now time.Time) error {
 	old := []any{store.Millis(now), store.Millis(now.Add(-endedTime))}
-	const which = ` WHERE expires < ? AND ended < ?`
-	ended, err := store.All(ctx, tx, store.Text, `SELECT id FROM token_families`+which+` AND ended > 0`, old...)
+	const which = ` WHERE (ended = 0 AND expires < ?) OR (ended > 0 AND ended < ?)`
+	ended, err := store.All(ctx, tx, store.Text, `SELECT id FROM token_families WHERE ended > 0 AND ended < ?`, old[1])
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func sweep(ctx context.Context, tx *store.Tx, now time.Time) error {
 	for _, x := range []struct {
 		table  string
 		before time.Time
-	}{{"used_tokens", now}, {"token_codes", now.Add(-familyTime)}} {
+	}{{"used_tokens", now}, {"token_codes", now.Add(-endedTime)}} {
 		if _, err := tx.Exec(ctx, `DELETE FROM `+x.table+` WHERE expires < ?`, store.Millis(x.before)); err != nil {
 			return fmt.Errorf("sweep %s: %w", x.table, err)
 		}

@@ -33,6 +33,7 @@ type Service interface {
 	ListDirectorySyncs(ctx context.Context, in *ListDirectorySyncsInput) (*ListDirectorySyncsOutput, error)
 	ListScimTokens(ctx context.Context, in *ListScimTokensInput) (*ListScimTokensOutput, error)
 	PutSignInProvider(ctx context.Context, in *PutSignInProviderInput) (*PutSignInProviderOutput, error)
+	RotateSigningKey(ctx context.Context, in *RotateSigningKeyInput) (*RotateSigningKeyOutput, error)
 	StartDirectorySync(ctx context.Context, in *StartDirectorySyncInput) (*StartDirectorySyncOutput, error)
 	Why(ctx context.Context, in *WhyInput) (*WhyOutput, error)
 }
@@ -49,6 +50,7 @@ func Operations(impl any) []wire.Operation {
 		wire.Op[ListDirectorySyncsInput, ListDirectorySyncsOutput](impl, wire.OperationModel{Name: "ListDirectorySyncs", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListScimTokensInput, ListScimTokensOutput](impl, wire.OperationModel{Name: "ListScimTokens", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[PutSignInProviderInput, PutSignInProviderOutput](impl, wire.OperationModel{Name: "PutSignInProvider", Method: "POST", URI: "/"}),
+		wire.Op[RotateSigningKeyInput, RotateSigningKeyOutput](impl, wire.OperationModel{Name: "RotateSigningKey", Method: "POST", URI: "/"}),
 		wire.Op[StartDirectorySyncInput, StartDirectorySyncOutput](impl, wire.OperationModel{Name: "StartDirectorySync", Method: "POST", URI: "/"}),
 		wire.Op[WhyInput, WhyOutput](impl, wire.OperationModel{Name: "Why", Method: "POST", URI: "/", ReadOnly: true}),
 	}
@@ -187,6 +189,18 @@ type PutSignInProviderOutput struct {
 	InstanceArn string `aws:"InstanceArn,InstanceArn,required"`
 	StartUrl    string `aws:"StartUrl,Text,required"`
 	RedirectUri string `aws:"RedirectUri,Text,required"`
+}
+
+// RotateSigningKeyInput is what RotateSigningKey takes.
+type RotateSigningKeyInput struct {
+	InstanceArn *string `aws:"InstanceArn,InstanceArn"`
+	Withdraw    *bool   `aws:"Withdraw,Flag"`
+}
+
+// RotateSigningKeyOutput is what RotateSigningKey answers.
+type RotateSigningKeyOutput struct {
+	InstanceArn string `aws:"InstanceArn,InstanceArn,required"`
+	KeyId       string `aws:"KeyId,Text,required"`
 }
 
 // StartDirectorySyncInput is what StartDirectorySync takes.
