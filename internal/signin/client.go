@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -154,6 +155,9 @@ func loopback(raw string) (*url.URL, error) {
 		host = "[" + host + "]"
 	}
 	if port := u.Port(); port != "" {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return nil, errors.New("there is no such port")
+		}
 		host += ":" + port
 	}
 	// Written again from what was understood, it has to be what it was.

@@ -169,6 +169,9 @@ func (r *relying) finish(ctx context.Context, p *Provider, secret, redirectURI, 
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(f.Nonce)) != 1 {
 		return nil, errors.New("verify ID token: its nonce is not that of this sign-in")
 	}
+	if !r.now().Before(id.Expiry) { // the library takes the last instant in
+		return nil, errors.New("verify ID token: it has expired")
+	}
 	if id.IssuedAt.After(r.now().Add(maxAhead)) {
 		return nil, errors.New("verify ID token: it was made in the future")
 	}
@@ -189,16 +192,13 @@ func valueOf(claims map[string]any, path string) (string, error) {
 	if v, ok := claims["email_verified"]; ok && path == "email" && v != true && v != "true" {
 		return "", errors.New("the provider says that the email address was not verified")
 	}
-	var at any = claims
-	if v, ok := claims[path]; ok {
-		at, path = v, ""
-	}
-	for name := range strings.SplitSeq(path, ".") {
-		if name == "" {
-			continue
+	at, whole := claims[path] // a claim may have a dot in its name
+	if !whole {
+		at = claims
+		for name := range strings.SplitSeq(path, ".") {
+			m, _ := at.(map[string]any)
+			at = m[name]
 		}
-		m, _ := at.(map[string]any)
-		at = m[name]
 	}
 	text, _ := at.(string)
 	if text == "" || len(text) > 1024 {
