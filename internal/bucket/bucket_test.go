@@ -189,7 +189,7 @@ func TestNames(t *testing.T) {
 		"": false, "ab": false, strings.Repeat("a", 64): false, "Abc": false, "a_b": false, "-ab": false, "ab-": false, ".ab": false, "ab.": false, "a..b": false,
 		"192.168.5.4": false, "192.168.5.400": false, "xn--abc": false, "sthree-abc": false, "amzn-s3-demo-abc": false, "abc-s3alias": false, "abc--ol-s3": false,
 		"abc.mrap": false, "abc--x-s3": false, "abc--table-s3": false, "v20180820": false, "token": false, "client": false, "device_authorization": false,
-		"federation": false, "assignment": false, "logout": false, "111111111111": false, "a/b": false, "../abc": false, "a\x00bc": false,
+		"federation": false, "assignment": false, "logout": false, "authorize": false, "111111111111": false, "a/b": false, "../abc": false, "a\x00bc": false,
 	} {
 		if got := bucket.CheckName(n) == nil; got != ok {
 			t.Errorf("CheckName(%q) accepted = %v, want %v", n, got, ok)

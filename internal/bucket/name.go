@@ -12,7 +12,7 @@ import (
 )
 
 // paths of the APIs that share the door with S3, where a bucket of that name could not be reached in path style.
-var paths = []string{"v20180820", "token", "client", "device_authorization", "federation", "assignment", "logout"}
+var paths = []string{"v20180820", "token", "client", "device_authorization", "federation", "assignment", "logout", "authorize"}
 
 // CheckName keeps S3's rules for the names of buckets ("General purpose bucket naming rules"), and refuses the names that
 // this server needs for itself: its paths, and twelve digits, which before the server's own name are an account.

@@ -182,6 +182,12 @@ func TestMixUp(t *testing.T) {
 	if page := b.get(crossed); page.status != http.StatusBadRequest || h.idp.visits+evil.visits != 0 {
 		t.Errorf("an answer at another instance's callback: %d, and a provider was asked", page.status)
 	}
+	// Also where both have one provider: who somebody is, each instance decides by itself.
+	h.put(second.ARN, member, h.idp.URL)
+	b.get(h.svc.StartURL(second))
+	if page := b.get(strings.Replace(stopped, second.ID(), h.Instance.ID(), 1)); page.status != http.StatusBadRequest || h.idp.visits != 0 {
+		t.Errorf("an answer at another instance's callback, of the same provider: %d", page.status)
+	}
 	// Somebody who is signed in to the second instance is nobody at the first.
 	h.idp.set(func() { h.idp.subject = "oid-of-nobody" })
 	if page := b.get(h.start); page.status == http.StatusOK && page.title() == "Signed in" {

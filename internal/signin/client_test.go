@@ -54,6 +54,9 @@ func TestRegisterClient(t *testing.T) {
 		if got := codeOf(t, err); got != x.want {
 			t.Errorf("%s: %q, want %q", name, got, x.want)
 		}
+		if err == nil && len(*out.ClientId) > 512 {
+			t.Errorf("%s: the client id has %d characters", name, len(*out.ClientId))
+		}
 		if err == nil && *out.ClientSecretExpiresAt-*out.ClientIdIssuedAt != 90*24*3600 {
 			t.Errorf("%s: the registration lasts %ds", name, *out.ClientSecretExpiresAt-*out.ClientIdIssuedAt)
 		}
