@@ -168,6 +168,7 @@ type house struct {
 	tti    string
 	app    string
 	person string
+	url    string // of the database
 }
 
 const actorPolicy = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"sso-oauth:CreateTokenWithIAM","Resource":"*",
@@ -187,7 +188,7 @@ func newHouse(t testing.TB) *house {
 
 func open(t testing.TB, url string, change func(*token.Config)) *house {
 	t.Helper()
-	h := &house{House: centertest.At(t, url), issuer: newIssuer(t)}
+	h := &house{House: centertest.At(t, url), issuer: newIssuer(t), url: url}
 	var err error
 	if h.ring, err = session.OpenRing(t.Context(), h.DB); err != nil {
 		t.Fatal(err)
