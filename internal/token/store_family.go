@@ -152,7 +152,7 @@ func insertRefresh(ctx context.Context, tx *store.Tx, hash []byte, family string
 // spendRefresh marks a refresh token as used and reports whether it was still to be used, in a family that goes on.
 func spendRefresh(ctx context.Context, tx *store.Tx, hash []byte, now time.Time) (bool, error) {
 	n, err := tx.Exec(ctx, `UPDATE token_refreshes SET used = ? WHERE hash = ? AND used = 0
-		AND family IN (SELECT id FROM token_families WHERE ended = 0)`, store.Millis(now), hash)
+		AND EXISTS (SELECT 1 FROM token_families f WHERE f.id = token_refreshes.family AND f.ended = 0)`, store.Millis(now), hash)
 	return n == 1, err
 }
 
