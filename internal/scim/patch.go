@@ -127,7 +127,9 @@ func (p *patcher) many(o operation) error {
 			}
 			continue
 		}
-		if err := p.set(to, m[name], o.op == "replace"); err != nil {
+		// An item that a name chooses and that is not there is made, also by replace: Entra gives a person a first work email
+		// in this way. Only a path has to have a target (RFC 7644 §3.5.2.3).
+		if err := p.set(to, m[name], o.op == "replace" && to.items == nil); err != nil {
 			return err
 		}
 	}
