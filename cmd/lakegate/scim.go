@@ -6,10 +6,13 @@ import (
 	"math"
 	"text/tabwriter"
 	"time"
+
+	"github.com/lakegate/lakegate/internal/scimprobe"
 )
 
 type scimCommand struct {
 	Token scimTokenCommand `cmd:"" help:"Manage the bearer tokens of provisioning clients."`
+	Test  scimTestCommand  `cmd:"" help:"Ask a SCIM endpoint what an identity provider would ask, with people and a group that are taken away at the end."`
 }
 
 type scimTokenCommand struct {
@@ -133,5 +136,30 @@ func (c *scimTokenDelete) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	_, err = fmt.Fprintf(s.out, "Token %s is no longer valid.\n", c.TokenID)
+	return err
+}
+
+type scimTestCommand struct {
+	Endpoint string            `required:"" env:"SCIM_ENDPOINT" help:"The base URL of the endpoint, as a provider is given it."`
+	Token    string            `required:"" env:"SCIM_TOKEN" help:"The bearer token. Other people of this machine see it in the arguments, but not in the environment."`
+	Dialect  scimprobe.Dialect `enum:"entra,okta,generic" default:"generic" help:"How to ask: entra, okta or generic. For entra with its flag, end the endpoint in ?aadOptscim062020."`
+	Keep     bool              `help:"Leave the people and the group there."`
+}
+
+func (c *scimTestCommand) Run(ctx context.Context, s *streams) error {
+	report, err := scimprobe.Run(ctx, scimprobe.Config{
+		Endpoint: c.Endpoint, Token: c.Token, Dialect: c.Dialect, Keep: c.Keep,
+		Done: func(step scimprobe.Step) { _, _ = fmt.Fprint(s.out, step) },
+	})
+	if err != nil {
+		return err
+	}
+	for _, path := range report.Left {
+		_, _ = fmt.Fprintf(s.out, "left  %s\n", path)
+	}
+	if report.Failed > 0 {
+		return fmt.Errorf("%d steps failed, %d passed, %d were skipped", report.Failed, report.Passed, report.Skipped)
+	}
+	_, err = fmt.Fprintf(s.out, "All %d steps passed.\n", report.Passed)
 	return err
 }

@@ -31,6 +31,9 @@ var floors = map[string]int{
 	"internal/explain": 6,
 	"internal/console": 6,
 	"internal/devidp":  6,
+
+	"internal/scimprobe": 6,
+
 	"internal/grants":  5,
 	"internal/token":   5,
 	"internal/center":  4,
@@ -55,7 +58,7 @@ var floors = map[string]int{
 }
 
 // strangers know Lakegate only over the network: they may import none of its rooms, tests aside.
-var strangers = []string{"examples/dataapp", "internal/devidp", "internal/demo", "internal/plan"}
+var strangers = []string{"examples/dataapp", "internal/devidp", "internal/scimprobe", "internal/demo", "internal/plan"}
 
 // beside are imports between neighbours that the table allows, each with its reason.
 var beside = map[string]string{
