@@ -4,7 +4,9 @@ import (
 	"context"
 	"slices"
 
+	"github.com/lakegate/lakegate/internal/account"
 	"github.com/lakegate/lakegate/internal/api/sso"
+	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/trail"
 )
 
@@ -27,7 +29,7 @@ func (s *Service) ListAccounts(ctx context.Context, in *sso.ListAccountsInput) (
 	out := &sso.ListAccountsOutput{NextToken: next, AccountList: []sso.AccountInfo{}}
 	for _, id := range ids {
 		// Closed since the assignments were read: it is no longer shown.
-		if a, ok := s.Accounts.ActiveAccount(id); ok {
+		if a, ok := s.Accounts.Account(id); ok && a.Status == account.Active {
 			out.AccountList = append(out.AccountList, sso.AccountInfo{AccountId: &id, AccountName: &a.Name, EmailAddress: &a.Email})
 		}
 	}
@@ -40,11 +42,11 @@ func (s *Service) ListAccountRoles(ctx context.Context, in *sso.ListAccountRoles
 	if err != nil {
 		return nil, err
 	}
-	roles := slices.DeleteFunc(s.roles(b), func(r Role) bool { return r.Account != in.AccountId })
+	roles := slices.DeleteFunc(s.roles(b), func(r center.AccountRole) bool { return r.Account != in.AccountId })
 	if len(roles) == 0 {
 		return nil, noAccess(trail.From(ctx), "the person has nothing in the account")
 	}
-	roles, next, err := page("roles of "+in.AccountId, roles, func(r Role) string { return r.PermissionSetName }, in.MaxResults, in.NextToken)
+	roles, next, err := page("roles of "+in.AccountId, roles, func(r center.AccountRole) string { return r.PermissionSetName }, in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lakegate/lakegate/internal/api/sso"
 	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/session"
 	"github.com/lakegate/lakegate/internal/trail"
 )
@@ -22,7 +23,9 @@ func (s *Service) GetRoleCredentials(ctx context.Context, in *sso.GetRoleCredent
 	}
 	e := trail.From(ctx)
 	roles := s.roles(b)
-	i := slices.IndexFunc(roles, func(r Role) bool { return r.Account == in.AccountId && r.PermissionSetName == in.RoleName })
+	i := slices.IndexFunc(roles, func(r center.AccountRole) bool {
+		return r.Account == in.AccountId && r.PermissionSetName == in.RoleName
+	})
 	if i < 0 {
 		return nil, noAccess(e, fmt.Sprintf("no permission set %.64q is assigned to the person in the account", in.RoleName))
 	}
@@ -48,14 +51,10 @@ func (s *Service) GetRoleCredentials(ctx context.Context, in *sso.GetRoleCredent
 	}}, nil
 }
 
-func (s *Service) newSession(ctx context.Context, b *bearer, role *Role) (*caller.Caller, error) {
-	person, ok := s.Directory.User(b.Person.IdentityStoreID, b.Person.UserID)
-	if !ok {
-		return nil, unauthorized(trail.From(ctx), errors.New("the person is no longer in the directory"))
-	}
-	tags, err := s.Center.SessionTags(ctx, &b.Person)
+func (s *Service) newSession(ctx context.Context, b *bearer, role *center.AccountRole) (*caller.Caller, error) {
+	person, err := s.Directory.ReadUser(ctx, b.Person.IdentityStoreID, b.Person.UserID)
 	if err != nil {
-		return nil, fmt.Errorf("read attributes for access control: %w", err)
+		return nil, fmt.Errorf("read the person of the session: %w", err)
 	}
 	// Tokens keep whole seconds: what is answered is what is sealed.
 	now := s.Now().Truncate(time.Second)
@@ -63,7 +62,7 @@ func (s *Service) newSession(ctx context.Context, b *bearer, role *Role) (*calle
 		Type: caller.AssumedRole, Account: role.Account,
 		Session: &caller.Session{
 			RoleARN: role.RoleARN, RoleID: role.RoleID, RoleName: role.RoleARN[strings.LastIndexByte(role.RoleARN, '/')+1:],
-			Name: sessionName(person.UserName, person.ID), Issued: now, Expires: now.Add(role.SessionDuration), Tags: tags,
+			Name: sessionName(person.UserName, person.ID), Issued: now, Expires: now.Add(role.SessionDuration), Tags: s.Center.SessionTags(b.Person.InstanceARN, &person),
 			Portal: &caller.Portal{PermissionSet: role.PermissionSetARN, Account: role.Account},
 		},
 	}

@@ -7,9 +7,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lakegate/lakegate/internal/account"
 	"github.com/lakegate/lakegate/internal/api/sso"
 	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/directory"
 	"github.com/lakegate/lakegate/internal/session"
 	"github.com/lakegate/lakegate/internal/token"
@@ -23,40 +25,26 @@ type Tokens interface {
 	EndSession(ctx context.Context, family string) error
 }
 
-// Role is a permission set that a person may use in an account that is active.
-type Role struct {
-	Account, PermissionSetARN, PermissionSetName string
-	// RoleARN and RoleID name the role as which the permission set is provisioned.
-	RoleARN, RoleID string
-	// SessionDuration is how long a session lasts.
-	SessionDuration time.Duration
-}
-
 // Center knows what is assigned; center provides it.
 type Center interface {
-	// InstanceOf returns the account that owns an instance, and whether it is the organization's.
-	InstanceOf(arn string) (account, storeID string, organization, ok bool)
-	// AccountRoles lists what is assigned to a person or one of the groups, in order of account and name.
-	AccountRoles(instanceARN, userID string, groups []string) []Role
+	Instance(arn string) (*center.Instance, bool)
+	// AccountRoles lists the permission sets of a person and the groups, in accounts that are active.
+	AccountRoles(instanceARN, userID string, groups []string) []center.AccountRole
 	// AccountRole finds one of them.
-	AccountRole(instanceARN, userID string, groups []string, account, permissionSetARN string) (Role, bool)
-	// SessionTags are the instance's attributes for access control, as this person has them.
-	SessionTags(ctx context.Context, id *caller.Identity) (map[string]string, error)
+	AccountRole(instanceARN, userID string, groups []string, account, permissionSetARN string) (center.AccountRole, bool)
+	// SessionTags are the instance's attributes for access control, as a person has them.
+	SessionTags(instanceARN string, u *directory.User) map[string]string
 }
 
 // Directory knows the people; directory provides it.
 type Directory interface {
-	User(storeID, userID string) (directory.Person, bool)
+	ReadUser(ctx context.Context, storeID, userID string) (directory.User, error)
 	GroupsOf(storeID, userID string) []string
 }
 
-// Account is how an account is shown.
-type Account struct{ Name, Email string }
-
 // Accounts knows the organization's accounts; account provides it.
 type Accounts interface {
-	// ActiveAccount finds an account that is not suspended.
-	ActiveAccount(id string) (Account, bool)
+	Account(id string) (*account.Account, bool)
 }
 
 // Vault makes the credentials of a session; session.Ring provides it.
@@ -101,13 +89,13 @@ func (s *Service) open(ctx context.Context, accessToken string) (*bearer, error)
 	default:
 		return nil, err
 	}
-	owner, _, organization, ok := s.Center.InstanceOf(a.Person.InstanceARN)
+	i, ok := s.Center.Instance(a.Person.InstanceARN)
 	if !ok {
 		return nil, unauthorized(e, errors.New("the instance is gone"))
 	}
-	e.Caller(&caller.Caller{Type: caller.Person, Account: owner, UserID: a.Person.UserID, OnBehalf: &a.Person, Auth: "Bearer"})
+	e.Caller(&caller.Caller{Type: caller.Person, Account: i.Account, UserID: a.Person.UserID, OnBehalf: &a.Person, Auth: "Bearer"})
 	switch {
-	case !organization:
+	case !i.Organization:
 		return nil, unauthorized(e, errors.New("the instance is not the organization's, which alone has accounts"))
 	case !slices.Contains(a.Scopes, scopeAccounts):
 		return nil, unauthorized(e, errors.New("the token lacks the scope "+scopeAccounts))
@@ -134,7 +122,7 @@ func noAccess(e *trail.Entry, why string) *wire.Error {
 }
 
 // roles are what is assigned to the bearer.
-func (s *Service) roles(b *bearer) []Role {
+func (s *Service) roles(b *bearer) []center.AccountRole {
 	return s.Center.AccountRoles(b.Person.InstanceARN, b.Person.UserID, b.groups)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/lakegate/lakegate/internal/directory"
 	"github.com/lakegate/lakegate/internal/grants"
 	"github.com/lakegate/lakegate/internal/policy"
+	"github.com/lakegate/lakegate/internal/portal"
 	"github.com/lakegate/lakegate/internal/session"
 )
 
@@ -85,16 +86,25 @@ func (v vault) Vend(c *caller.Caller) (grants.Credentials, error) {
 }
 
 // limits bounds sessions beyond IAM, decided on each request: the person and the application of an identity-enhanced
-// session must stand, and a vended one reaches as far as its grant does now.
+// session must stand, so must the assignment of one that began at the portal, and a vended one reaches as far as its grant
+// does now.
 type limits struct {
 	*rooms
 	grants *grants.Service
+	portal *portal.Service
 }
 
 // LimitsOf implements authz.Limits.
 func (l *limits) LimitsOf(ctx context.Context, c *caller.Caller) ([]policy.Named, error) {
-	if c.OnBehalf != nil {
-		if err := l.PersonActive(ctx, c.OnBehalf); err != nil {
+	person := c.OnBehalf
+	if c.Session != nil && c.Session.Portal != nil {
+		if err := l.portal.Standing(c); err != nil {
+			return nil, err
+		}
+		person = c.Named()
+	}
+	if person != nil {
+		if err := l.PersonActive(ctx, person); err != nil {
 			return nil, err
 		}
 	}

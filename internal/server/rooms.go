@@ -30,6 +30,7 @@ import (
 	"github.com/lakegate/lakegate/internal/gateway"
 	"github.com/lakegate/lakegate/internal/grants"
 	"github.com/lakegate/lakegate/internal/ldap"
+	"github.com/lakegate/lakegate/internal/portal"
 	"github.com/lakegate/lakegate/internal/session"
 	"github.com/lakegate/lakegate/internal/signin"
 	"github.com/lakegate/lakegate/internal/sigv4"
@@ -156,7 +157,6 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	if cfg.Compat == Strict {
 		access.Quotas.Grants = strictGrants
 	}
-	authorizer.Limits = &limits{rooms: r, grants: access}
 	signing, err := token.OpenKeyring(ctx, db, cfg.Tokens.Algorithm)
 	if err != nil {
 		return err
@@ -169,6 +169,10 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	if err != nil {
 		return err
 	}
+	door := &portal.Service{
+		Tokens: r.tokens, Center: r.center, Directory: r.directory, Accounts: r.accounts, Vault: r.ring, Strict: cfg.Compat == Strict, Now: db.Now,
+	}
+	authorizer.Limits = &limits{rooms: r, grants: access, portal: door}
 	origin, err := newOrigin(cfg.Region, cfg.TrustedProxies, db.Now)
 	if err != nil {
 		return err
@@ -195,6 +199,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 			signIn:       r.signIn,
 		},
 		s3control: access,
+		sso:       door,
 		ssoadmin:  &center.Service{Center: r.center, Accounts: r.accounts, Authorizer: authorizer},
 		ssooidc:   &oidcService{tokenExchange: r.tokens, signIn: r.signIn},
 		sts:       &session.Service{Ring: r.ring, Accounts: principals{r.accounts}, People: r, Authorizer: authorizer, Now: db.Now},
@@ -236,6 +241,7 @@ type services struct {
 	cloudtrail    *trail.Service
 	lakegate      *ownService
 	s3control     *grants.Service
+	sso           *portal.Service
 	ssoadmin      *center.Service
 	ssooidc       *oidcService
 	sts           *session.Service
@@ -269,7 +275,7 @@ func (s *services) mount() *wire.Mux {
 	m.Mount(lakegate.Model, lakegate.Operations(s.lakegate))
 	m.Mount(organizations.Model, organizations.Operations(s.organizations))
 	m.Mount(s3control.Model, s3control.Operations(s.s3control))
-	m.Mount(sso.Model, sso.Operations(nil))
+	m.Mount(sso.Model, sso.Operations(s.sso))
 	m.Mount(ssoadmin.Model, ssoadmin.Operations(s.ssoadmin))
 	m.Mount(ssooidc.Model, ssooidc.Operations(s.ssooidc))
 	m.Mount(sts.Model, sts.Operations(s.sts))
@@ -319,12 +325,12 @@ func (r *rooms) nameOf(id *caller.Identity) string {
 }
 
 // PersonActive implements session.People: the person is in the directory and enabled, the application through which it
-// came is still there and enabled, and nobody ended the sign-in.
+// came, if any, is still there and enabled, and nobody ended the sign-in.
 func (r *rooms) PersonActive(_ context.Context, id *caller.Identity) error {
 	if err := r.directory.PersonActive(id); err != nil {
 		return err
 	}
-	if !r.center.ApplicationEnabled(id.ApplicationARN) {
+	if id.ApplicationARN != "" && !r.center.ApplicationEnabled(id.ApplicationARN) {
 		return errors.New("the application " + id.ApplicationARN + " is disabled or gone")
 	}
 	if r.tokens.SignInEnded(id) {
