@@ -43,8 +43,13 @@ func clientOf(dir, account string) (*client, error) {
 // maxAnswer bounds what is read of an answer.
 const maxAnswer = 8 << 20
 
-// call makes a signed request in AWS's JSON protocol.
+// call asks for one of the server's own operations.
 func (c *client) call(ctx context.Context, operation string, in, out any) error {
+	return c.callService(ctx, "lakegate", "Lakegate."+operation, in, out)
+}
+
+// callService makes a signed request in AWS's JSON protocol. The operation is as X-Amz-Target names it.
+func (c *client) callService(ctx context.Context, service, operation string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", operation, err)
@@ -56,10 +61,10 @@ func (c *client) call(ctx context.Context, operation string, in, out any) error 
 		return fmt.Errorf("call %s: %w", operation, err)
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	req.Header.Set("X-Amz-Target", "Lakegate."+operation)
+	req.Header.Set("X-Amz-Target", operation)
 	sum := sha256.Sum256(body)
 	credentials := aws.Credentials{AccessKeyID: c.key.AccessKeyID, SecretAccessKey: c.key.SecretAccessKey}
-	if err := v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), "lakegate", c.region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), service, c.region, time.Now()); err != nil {
 		return fmt.Errorf("sign %s: %w", operation, err)
 	}
 	// The server is on this machine or named by the directory: proxies of the environment are for other traffic.

@@ -24,6 +24,7 @@ type cli struct {
 	SignIn     signInCommand     `cmd:"" help:"Manage where people sign in."`
 	Ldap       ldapCommand       `cmd:"" name:"ldap" help:"Take people and groups from LDAP or Active Directory."`
 	Keys       keysCommand       `cmd:"" help:"Manage the keys that sign identity tokens."`
+	Revoke     revokeCommand     `cmd:"" help:"End sessions before their time."`
 	Why        whyCommand        `cmd:"" help:"Tell, step by step, why a request was answered as it was."`
 	Operations operationsCommand `cmd:"" help:"Print which operations of which service are implemented."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`

@@ -85,9 +85,9 @@ func (v vault) Vend(c *caller.Caller) (grants.Credentials, error) {
 	return grants.Credentials(creds), err
 }
 
-// limits bounds sessions beyond IAM, decided on each request: the person and the application of an identity-enhanced
-// session must stand, so must the assignment of one that began at the portal, and a vended one reaches as far as its grant
-// does now.
+// limits bounds sessions beyond IAM, decided on each request: none that was revoked goes on, the person and the
+// application of an identity-enhanced session must stand, so must the assignment of one that began at the portal, and a
+// vended one reaches as far as its grant does now.
 type limits struct {
 	*rooms
 	grants *grants.Service
@@ -96,6 +96,9 @@ type limits struct {
 
 // LimitsOf implements authz.Limits.
 func (l *limits) LimitsOf(ctx context.Context, c *caller.Caller) ([]policy.Named, error) {
+	if err := l.revocations.Check(c); err != nil {
+		return nil, err
+	}
 	person := c.OnBehalf
 	if c.Session != nil && c.Session.Portal != nil {
 		if err := l.portal.Standing(c); err != nil {

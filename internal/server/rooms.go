@@ -46,19 +46,20 @@ import (
 type rooms struct {
 	apiHandler, webHandler http.Handler
 
-	log       *slog.Logger
-	accounts  *account.Registry
-	directory *directory.Directory
-	center    *center.Center
-	ring      *session.Ring
-	storage   *storage.Embedded
-	buckets   *bucket.Registry
-	grants    *grants.Registry
-	tokens    *token.Service
-	signIn    *signin.Service
-	trail     *trail.Trail
-	ldap      *ldap.Source
-	ready     atomic.Bool
+	log         *slog.Logger
+	accounts    *account.Registry
+	directory   *directory.Directory
+	center      *center.Center
+	ring        *session.Ring
+	revocations *session.Revocations
+	storage     *storage.Embedded
+	buckets     *bucket.Registry
+	grants      *grants.Registry
+	tokens      *token.Service
+	signIn      *signin.Service
+	trail       *trail.Trail
+	ldap        *ldap.Source
+	ready       atomic.Bool
 }
 
 // strictGrants is the quota of grants that AWS gives an instance.
@@ -102,6 +103,9 @@ func openRooms(ctx context.Context, cfg *Config, db *store.DB, log *slog.Logger)
 		return r, err
 	}
 	if r.ring, err = session.OpenRing(ctx, db); err != nil {
+		return r, err
+	}
+	if r.revocations, err = session.OpenRevocations(ctx, db); err != nil {
 		return r, err
 	}
 	if r.storage, err = storage.OpenEmbedded(ctx, filepath.Join(cfg.Dir, "storage"), log); err != nil {
@@ -163,7 +167,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	}
 	signing.Rotation = time.Duration(cfg.Tokens.RotationDays) * 24 * time.Hour
 	r.tokens, err = token.Open(ctx, token.Config{
-		DB: db, Center: r.center, Directory: r.directory, Contexts: r.ring, Authorizer: authorizer, Keys: signing, WebURL: cfg.WebURL,
+		DB: db, Center: r.center, Directory: r.directory, Contexts: r.ring, Revocations: r.revocations, Authorizer: authorizer, Keys: signing, WebURL: cfg.WebURL,
 		Strict: cfg.Compat == Strict, Development: cfg.Development, AllowPrivate: cfg.Issuers.AllowPrivate,
 	})
 	if err != nil {
@@ -178,7 +182,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		return err
 	}
 	r.signIn, err = signin.New(ctx, signin.Config{
-		DB: db, Center: r.center, Directory: r.directory, Tokens: r.tokens, Authorizer: authorizer, Trail: r.trail, Origin: origin.of,
+		DB: db, Center: r.center, Directory: r.directory, Tokens: r.tokens, Revocations: r.revocations, Authorizer: authorizer, Trail: r.trail, Origin: origin.of,
 		WebURL: cfg.WebURL, APIURL: cfg.APIURL, Region: cfg.Region, Log: r.log,
 		Visitor: visit.New(visit.Config{Development: cfg.Development, AllowPrivate: cfg.Issuers.AllowPrivate}),
 	})
@@ -192,17 +196,18 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		identitystore: &directory.Service{Directory: r.directory, Accounts: r.accounts, Authorizer: authorizer},
 		cloudtrail:    trail.NewService(r.trail, trailAuthorizer{authorizer}),
 		lakegate: &ownService{
-			TokenService: tokens,
-			SyncService:  ldap.SyncService{Source: r.ldap, Stores: &tokens},
-			Service:      explain.Service{Trail: r.trail, Accounts: r.accounts, Authorizer: authorizer},
-			KeyService:   token.KeyService{Center: r.center, Keys: signing, Authorizer: authorizer},
-			signIn:       r.signIn,
+			TokenService:      tokens,
+			SyncService:       ldap.SyncService{Source: r.ldap, Stores: &tokens},
+			RevocationService: session.RevocationService{Revocations: r.revocations, Accounts: r.accounts, Authorizer: authorizer},
+			Service:           explain.Service{Trail: r.trail, Accounts: r.accounts, Authorizer: authorizer},
+			KeyService:        token.KeyService{Center: r.center, Keys: signing, Authorizer: authorizer},
+			signIn:            r.signIn,
 		},
 		s3control: access,
 		sso:       door,
 		ssoadmin:  &center.Service{Center: r.center, Accounts: r.accounts, Authorizer: authorizer},
 		ssooidc:   &oidcService{tokenExchange: r.tokens, signIn: r.signIn},
-		sts:       &session.Service{Ring: r.ring, Accounts: principals{r.accounts}, People: r, Authorizer: authorizer, Now: db.Now},
+		sts:       &session.Service{Ring: r.ring, Revocations: r.revocations, Accounts: principals{r.accounts}, People: r, Authorizer: authorizer, Now: db.Now},
 	}
 	authenticator := &authn.Authenticator{
 		Keys: keys{r.accounts}, Sessions: session.NewCache(r.ring), Region: cfg.Region, Now: db.Now, Cache: &sigv4.KeyCache{},
@@ -251,6 +256,7 @@ type services struct {
 type ownService struct {
 	directory.TokenService
 	ldap.SyncService
+	session.RevocationService
 	explain.Service
 	token.KeyService
 	signIn
@@ -286,6 +292,9 @@ func (s *services) mount() *wire.Mux {
 func (r *rooms) tend(ctx context.Context) {
 	if err := r.ring.Tend(ctx); err != nil {
 		r.log.ErrorContext(ctx, "cannot tend the key ring", slog.Any("error", err))
+	}
+	if err := r.revocations.Tend(ctx); err != nil {
+		r.log.ErrorContext(ctx, "cannot tend the revocations", slog.Any("error", err))
 	}
 	if err := r.tokens.Tend(ctx); err != nil {
 		r.log.ErrorContext(ctx, "cannot tend the tokens", slog.Any("error", err))

@@ -34,6 +34,8 @@ type assumption struct {
 	policyARNs     []string
 	// person is that of an identity context, audit that of an audit context, or of the calling session.
 	person, audit *caller.Identity
+	// contextIssued is when that context was made.
+	contextIssued time.Time
 	// portal is the calling session's, whose person audit is then.
 	portal *caller.Portal
 }
@@ -159,10 +161,10 @@ func (s *Service) readContext(a *assumption) error {
 	if p.ContextAssertion == nil {
 		return wire.Invalid("The provided context has no assertion.")
 	}
-	person, err := s.Ring.OpenContext(*p.ContextAssertion)
+	person, issued, err := s.Ring.openContext(contextPlace, *p.ContextAssertion)
 	to := &a.person
 	if errors.Is(err, authn.ErrInvalidToken) {
-		person, err = s.Ring.OpenAuditContext(*p.ContextAssertion)
+		person, issued, err = s.Ring.openContext(auditPlace, *p.ContextAssertion)
 		to = &a.audit
 	}
 	switch {
@@ -171,7 +173,7 @@ func (s *Service) readContext(a *assumption) error {
 	case err != nil:
 		return wire.Invalid("The context assertion is not valid.").Because(err)
 	}
-	*to = person
+	*to, a.contextIssued = person, issued
 	return nil
 }
 
@@ -200,21 +202,25 @@ func (s *Service) authorizeAssumption(ctx context.Context, a *assumption) error 
 	}
 	switch {
 	case a.person != nil:
-		return s.checkPerson(ctx, a.person, "identity context")
+		return s.checkPerson(ctx, a.person, a.contextIssued, "identity context")
 	case a.audit != nil:
-		return s.checkPerson(ctx, a.audit, "audit context")
+		return s.checkPerson(ctx, a.audit, a.contextIssued, "audit context")
 	}
 	return nil
 }
 
 // checkPerson writes the person of a context into the trail and asks whether they can act.
-func (s *Service) checkPerson(ctx context.Context, p *caller.Identity, of string) error {
+func (s *Service) checkPerson(ctx context.Context, p *caller.Identity, issued time.Time, of string) error {
 	e := trail.From(ctx)
 	e.Add(trail.KeyPersonID, p.UserID)
 	e.Add(trail.KeyIdentityStore, p.IdentityStoreARN)
 	e.Add(trail.KeyApplication, p.ApplicationARN)
 	e.Add(trail.KeyCredentialID, p.CredentialID)
-	if err := s.People.PersonActive(ctx, p); err != nil {
+	err := s.People.PersonActive(ctx, p)
+	if err == nil {
+		err = s.Revocations.CheckPerson(p.UserID, p.ApplicationARN, issued)
+	}
+	if err != nil {
 		e.Step("person of the "+of, trail.Fail, err.Error())
 		return wire.AccessDenied("The person of the " + of + " cannot act.").Because(err)
 	}

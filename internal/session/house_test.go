@@ -22,13 +22,14 @@ const management = "222222222222"
 
 // house is sts over real accounts, with a clock that the test holds and people who can be sent away.
 type house struct {
-	t        *testing.T
-	now      time.Time
-	registry *account.Registry
-	iam      *account.IAM
-	ring     *session.Ring
-	sts      *session.Service
-	gone     map[string]bool // user ids that may not act
+	t           *testing.T
+	now         time.Time
+	registry    *account.Registry
+	iam         *account.IAM
+	ring        *session.Ring
+	sts         *session.Service
+	revocations *session.Revocations
+	gone        map[string]bool // user ids that may not act
 }
 
 func newHouse(t *testing.T) *house {
@@ -47,7 +48,10 @@ func newHouse(t *testing.T) *house {
 	}
 	authorizer := &authz.Authorizer{Policies: h.registry, Tags: h.registry, Organizations: h.registry}
 	h.iam = &account.IAM{Registry: h.registry, Authorizer: authorizer}
-	h.sts = &session.Service{Ring: h.ring, Accounts: principals{h.registry}, People: h, Authorizer: authorizer, Now: func() time.Time { return h.now }}
+	if h.revocations, err = session.OpenRevocations(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	h.sts = &session.Service{Ring: h.ring, Revocations: h.revocations, Accounts: principals{h.registry}, People: h, Authorizer: authorizer, Now: func() time.Time { return h.now }}
 	return h
 }
 

@@ -38,11 +38,12 @@ type People interface {
 
 // Service is sts.
 type Service struct {
-	Ring       *Ring
-	Accounts   Accounts
-	People     People
-	Authorizer *authz.Authorizer
-	Now        func() time.Time
+	Ring        *Ring
+	Revocations *Revocations
+	Accounts    Accounts
+	People      People
+	Authorizer  *authz.Authorizer
+	Now         func() time.Time
 }
 
 const (

@@ -225,6 +225,7 @@ const maxContext = 2048
 
 type contextClaims struct {
 	identity
+	Issued  int64 `json:"n"`
 	Expires int64 `json:"e"`
 }
 
@@ -241,7 +242,7 @@ func (r *Ring) SealAuditContext(p *caller.Identity, expires time.Time) (string, 
 }
 
 func (r *Ring) sealContext(place string, p *caller.Identity, expires time.Time) (string, error) {
-	text, err := json.Marshal(contextClaims{*toIdentity(p), expires.Unix()})
+	text, err := json.Marshal(contextClaims{*toIdentity(p), r.now().Unix(), expires.Unix()})
 	if err != nil {
 		return "", fmt.Errorf("encode %s: %w", place, err)
 	}
@@ -257,25 +258,28 @@ func (r *Ring) sealContext(place string, p *caller.Identity, expires time.Time) 
 
 // OpenContext is the inverse of SealContext.
 func (r *Ring) OpenContext(token string) (*caller.Identity, error) {
-	return r.openContext(contextPlace, token)
+	p, _, err := r.openContext(contextPlace, token)
+	return p, err
 }
 
 // OpenAuditContext is the inverse of SealAuditContext.
 func (r *Ring) OpenAuditContext(token string) (*caller.Identity, error) {
-	return r.openContext(auditPlace, token)
+	p, _, err := r.openContext(auditPlace, token)
+	return p, err
 }
 
-func (r *Ring) openContext(place, token string) (*caller.Identity, error) {
+// openContext returns the person of a context, and when it was made.
+func (r *Ring) openContext(place, token string) (*caller.Identity, time.Time, error) {
 	text, _, err := r.open(place, token)
 	if err != nil {
-		return nil, authn.ErrInvalidToken
+		return nil, time.Time{}, authn.ErrInvalidToken
 	}
 	var c contextClaims
 	if err := json.Unmarshal(text, &c); err != nil {
-		return nil, fmt.Errorf("decode %s: %w", place, err)
+		return nil, time.Time{}, fmt.Errorf("decode %s: %w", place, err)
 	}
 	if r.now().Unix() >= c.Expires {
-		return nil, authn.ErrExpiredToken
+		return nil, time.Time{}, authn.ErrExpiredToken
 	}
-	return c.caller(), nil
+	return c.caller(), time.Unix(c.Issued, 0).UTC(), nil
 }

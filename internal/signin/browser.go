@@ -80,7 +80,7 @@ func (s *Service) newBrowser(ctx context.Context, r *http.Request, i *center.Ins
 }
 
 // browserOf finds who is signed in with the browser of a request, nil for nobody. The person is looked up each time: who was
-// disabled or deleted is signed out.
+// disabled or deleted, or whose sign-in was revoked, is signed out.
 func (s *Service) browserOf(ctx context.Context, r *http.Request) (*browser, error) {
 	secret := s.cookieOf(r, sessionCookie)
 	if secret == "" {
@@ -106,6 +106,7 @@ func (s *Service) browserOf(ctx context.Context, r *http.Request) (*browser, err
 		b.person, known = s.people.User(b.instance.StoreID, row.user)
 	}
 	b.signedIn = row.signedIn
+	known = known && s.revoked(row.user, "", row.signedIn) == nil
 	if !known || !b.person.Enabled || !s.db.Now().Before(row.expires) {
 		return nil, s.endBrowser(ctx, b.hash)
 	}

@@ -43,14 +43,21 @@ type Tokens interface {
 	RefreshAccess(ctx context.Context, client, refreshToken string) (token.Tokens, error)
 }
 
+// Revocations tells why a person's sign-in at a moment no longer counts; session provides it.
+type Revocations interface {
+	CheckPerson(userID, application string, at time.Time) error
+}
+
 // Config says what signing in works with.
 type Config struct {
-	DB         *store.DB
-	Center     Center
-	Directory  Directory
-	Tokens     Tokens
-	Authorizer *authz.Authorizer
-	Trail      *trail.Trail
+	DB        *store.DB
+	Center    Center
+	Directory Directory
+	Tokens    Tokens
+	// Revocations may be nil: then nothing is revoked.
+	Revocations Revocations
+	Authorizer  *authz.Authorizer
+	Trail       *trail.Trail
 	// Origin says where a request of the web door comes from.
 	Origin func(*http.Request) *caller.Request
 	// WebURL is the URL of the web door and APIURL that of the API door, as people and clients reach them, without a slash
@@ -80,6 +87,7 @@ type Service struct {
 
 	providers *store.Mirror[Provider]
 	relying   *relying
+	revoked   func(userID, application string, at time.Time) error
 	pages     *template.Template
 	limits    limits
 }
@@ -98,6 +106,10 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		origin: cfg.Origin, webURL: strings.TrimSuffix(cfg.WebURL, "/"), apiURL: strings.TrimSuffix(cfg.APIURL, "/"), region: cfg.Region,
 		log: cfg.Log, pages: pages, limits: newLimits(cfg.DB.Now), relying: newRelying(cfg.Visitor, cfg.DB.Now),
 		providers: &store.Mirror[Provider]{Kind: kindProvider, One: readProvider, Every: eachProvider},
+	}
+	s.revoked = func(string, string, time.Time) error { return nil }
+	if cfg.Revocations != nil {
+		s.revoked = cfg.Revocations.CheckPerson
 	}
 	if err := cfg.DB.Follow(ctx, s.providers); err != nil {
 		return nil, fmt.Errorf("open sign-in: %w", err)

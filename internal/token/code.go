@@ -130,6 +130,9 @@ func (s *Service) RedeemCode(ctx context.Context, client, code, redirectURI, ver
 	if _, ok := s.center.Application(row.client); ok {
 		f.application = row.client
 	}
+	if err := s.revoked(row.user, f.application, row.signedIn); err != nil {
+		return Code{}, fmt.Errorf("%w: %w", err, ErrEnded)
+	}
 	return Code{
 		Client: row.client, RedirectURI: row.redirect, Challenge: row.challenge, Person: *personOf(i, f, ""), Scopes: row.scopes,
 		SignedIn: row.signedIn, Family: row.family,

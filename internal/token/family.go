@@ -181,8 +181,12 @@ func (s *Service) tokens(ctx context.Context, f *family, scopes []string, expire
 	return out, credential, hash, nil
 }
 
-// stands asks whether what a family is of is still there: the instance, the person, the application and the assignment.
+// stands asks whether what a family is of is still there: the sign-in, the instance, the person, the application and the
+// assignment.
 func (s *Service) stands(f *family) (*center.Instance, error) {
+	if err := s.revoked(f.user, f.application, f.signedIn); err != nil {
+		return nil, fmt.Errorf("%w: %w", err, ErrEnded)
+	}
 	i, ok := s.center.Instance(f.instance)
 	if !ok {
 		return nil, fmt.Errorf("the instance is gone: %w", ErrInactive)

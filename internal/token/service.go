@@ -50,6 +50,12 @@ type Contexts interface {
 	SealAuditContext(p *caller.Identity, expires time.Time) (string, error)
 }
 
+// Revocations tells why a person's sign-in at a moment no longer counts; session provides it. The application is empty for a
+// sign-in that is for none.
+type Revocations interface {
+	CheckPerson(userID, application string, at time.Time) error
+}
+
 // Config says what a token exchange works with.
 type Config struct {
 	DB         *store.DB
@@ -58,6 +64,8 @@ type Config struct {
 	Contexts   Contexts
 	Authorizer *authz.Authorizer
 	Keys       *Keyring
+	// Revocations may be nil: then nothing is revoked.
+	Revocations Revocations
 	// WebURL is the URL of the web door, without a slash at the end. The issuer of an instance is below it.
 	WebURL string
 	// Strict accepts RS256 alone, as AWS does.
@@ -87,6 +95,7 @@ type Service struct {
 	issuers    *issuers
 	longest    time.Duration
 	signInTime func(instance string) time.Duration
+	revoked    func(userID, application string, at time.Time) error
 	// ended is the ids of the families that ended.
 	ended store.Mirror[struct{}]
 }
@@ -96,6 +105,10 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	s := &Service{
 		db: cfg.DB, center: cfg.Center, people: cfg.Directory, contexts: cfg.Contexts, authorizer: cfg.Authorizer,
 		keys: cfg.Keys, webURL: cfg.WebURL, algorithms: extendedAlgorithms, longest: cfg.LongestAssertion, signInTime: cfg.SignInTime,
+		revoked: func(string, string, time.Time) error { return nil },
+	}
+	if cfg.Revocations != nil {
+		s.revoked = cfg.Revocations.CheckPerson
 	}
 	if cfg.Strict {
 		s.algorithms = strictAlgorithms

@@ -146,8 +146,13 @@ func (s *story) person(user string) aws.Config {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return s.assumed(s.app, &sts.AssumeRoleInput{RoleArn: aws.String(bearerRole), RoleSessionName: aws.String("person"),
-		ProvidedContexts: []ststypes.ProvidedContext{{ProviderArn: aws.String(contexts), ContextAssertion: &identity}}})
+	return s.assumed(s.app, withContext(identity))
+}
+
+// withContext asks for the role that carries a person.
+func withContext(identity string) *sts.AssumeRoleInput {
+	return &sts.AssumeRoleInput{RoleArn: aws.String(bearerRole), RoleSessionName: aws.String("person"),
+		ProvidedContexts: []ststypes.ProvidedContext{{ProviderArn: aws.String(contexts), ContextAssertion: &identity}}}
 }
 
 // control is the client of s3control, on a host that resolves nowhere.

@@ -25,12 +25,15 @@ var Model = &wire.ServiceModel{
 
 // Service is the service's operations.
 type Service interface {
+	CreateRevocation(ctx context.Context, in *CreateRevocationInput) (*CreateRevocationOutput, error)
 	CreateScimToken(ctx context.Context, in *CreateScimTokenInput) (*CreateScimTokenOutput, error)
+	DeleteRevocation(ctx context.Context, in *DeleteRevocationInput) (*DeleteRevocationOutput, error)
 	DeleteScimToken(ctx context.Context, in *DeleteScimTokenInput) (*DeleteScimTokenOutput, error)
 	DeleteSignInProvider(ctx context.Context, in *DeleteSignInProviderInput) (*DeleteSignInProviderOutput, error)
 	DescribeDirectorySync(ctx context.Context, in *DescribeDirectorySyncInput) (*DescribeDirectorySyncOutput, error)
 	GetSignInProvider(ctx context.Context, in *GetSignInProviderInput) (*GetSignInProviderOutput, error)
 	ListDirectorySyncs(ctx context.Context, in *ListDirectorySyncsInput) (*ListDirectorySyncsOutput, error)
+	ListRevocations(ctx context.Context, in *ListRevocationsInput) (*ListRevocationsOutput, error)
 	ListScimTokens(ctx context.Context, in *ListScimTokensInput) (*ListScimTokensOutput, error)
 	PutSignInProvider(ctx context.Context, in *PutSignInProviderInput) (*PutSignInProviderOutput, error)
 	RotateSigningKey(ctx context.Context, in *RotateSigningKeyInput) (*RotateSigningKeyOutput, error)
@@ -42,12 +45,15 @@ type Service interface {
 // answer that they are not implemented. A method of the right name with another signature is a panic.
 func Operations(impl any) []wire.Operation {
 	return []wire.Operation{
+		wire.Op[CreateRevocationInput, CreateRevocationOutput](impl, wire.OperationModel{Name: "CreateRevocation", Method: "POST", URI: "/"}),
 		wire.Op[CreateScimTokenInput, CreateScimTokenOutput](impl, wire.OperationModel{Name: "CreateScimToken", Method: "POST", URI: "/"}),
+		wire.Op[DeleteRevocationInput, DeleteRevocationOutput](impl, wire.OperationModel{Name: "DeleteRevocation", Method: "POST", URI: "/"}),
 		wire.Op[DeleteScimTokenInput, DeleteScimTokenOutput](impl, wire.OperationModel{Name: "DeleteScimToken", Method: "POST", URI: "/"}),
 		wire.Op[DeleteSignInProviderInput, DeleteSignInProviderOutput](impl, wire.OperationModel{Name: "DeleteSignInProvider", Method: "POST", URI: "/"}),
 		wire.Op[DescribeDirectorySyncInput, DescribeDirectorySyncOutput](impl, wire.OperationModel{Name: "DescribeDirectorySync", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[GetSignInProviderInput, GetSignInProviderOutput](impl, wire.OperationModel{Name: "GetSignInProvider", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListDirectorySyncsInput, ListDirectorySyncsOutput](impl, wire.OperationModel{Name: "ListDirectorySyncs", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[ListRevocationsInput, ListRevocationsOutput](impl, wire.OperationModel{Name: "ListRevocations", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListScimTokensInput, ListScimTokensOutput](impl, wire.OperationModel{Name: "ListScimTokens", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[PutSignInProviderInput, PutSignInProviderOutput](impl, wire.OperationModel{Name: "PutSignInProvider", Method: "POST", URI: "/"}),
 		wire.Op[RotateSigningKeyInput, RotateSigningKeyOutput](impl, wire.OperationModel{Name: "RotateSigningKey", Method: "POST", URI: "/"}),
@@ -86,6 +92,20 @@ func ValidationException(message string) *wire.Error {
 	return wire.NewError("ValidationException", 400, message)
 }
 
+// CreateRevocationInput is what CreateRevocation takes.
+type CreateRevocationInput struct {
+	Kind         RevocationKind `aws:"Kind,RevocationKind,required"`
+	Value        *string        `aws:"Value,RevocationValue"`
+	IssuedBefore *time.Time     `aws:"IssuedBefore,Timestamp"`
+	Reason       *string        `aws:"Reason,Description"`
+}
+
+// CreateRevocationOutput is what CreateRevocation answers.
+type CreateRevocationOutput struct {
+	RevocationId string    `aws:"RevocationId,RevocationId,required"`
+	IssuedBefore time.Time `aws:"IssuedBefore,Timestamp,required"`
+}
+
 // CreateScimTokenInput is what CreateScimToken takes.
 type CreateScimTokenInput struct {
 	IdentityStoreId *string `aws:"IdentityStoreId,IdentityStoreId"`
@@ -102,6 +122,14 @@ type CreateScimTokenOutput struct {
 	ExpiresAt       time.Time `aws:"ExpiresAt,Timestamp,required"`
 	RetiredTokenId  *string   `aws:"RetiredTokenId,TokenId"`
 }
+
+// DeleteRevocationInput is what DeleteRevocation takes.
+type DeleteRevocationInput struct {
+	RevocationId string `aws:"RevocationId,RevocationId,required"`
+}
+
+// DeleteRevocationOutput is what DeleteRevocation answers.
+type DeleteRevocationOutput struct{}
 
 // DeleteScimTokenInput is what DeleteScimToken takes.
 type DeleteScimTokenInput struct {
@@ -160,6 +188,18 @@ type ListDirectorySyncsInput struct {
 // ListDirectorySyncsOutput is what ListDirectorySyncs answers.
 type ListDirectorySyncsOutput struct {
 	Syncs []DirectorySync `aws:"Syncs,DirectorySyncs,required"`
+}
+
+// ListRevocationsInput is what ListRevocations takes.
+type ListRevocationsInput struct {
+	MaxResults *int    `aws:"MaxResults,RevocationPage"`
+	NextToken  *string `aws:"NextToken,RevocationId"`
+}
+
+// ListRevocationsOutput is what ListRevocations answers.
+type ListRevocationsOutput struct {
+	Revocations []Revocation `aws:"Revocations,Revocations,required"`
+	NextToken   *string      `aws:"NextToken,RevocationId"`
 }
 
 // ListScimTokensInput is what ListScimTokens takes.
@@ -285,6 +325,31 @@ const (
 	DirectorySyncTriggerREQUEST  DirectorySyncTrigger = "REQUEST"
 )
 
+// Revocation is a structure of the service.
+type Revocation struct {
+	RevocationId string         `aws:"RevocationId,RevocationId,required"`
+	Kind         RevocationKind `aws:"Kind,RevocationKind,required"`
+	Value        *string        `aws:"Value,Text"`
+	Account      *string        `aws:"Account,Text"`
+	IssuedBefore time.Time      `aws:"IssuedBefore,Timestamp,required"`
+	Reason       *string        `aws:"Reason,Text"`
+	CreatedAt    time.Time      `aws:"CreatedAt,Timestamp,required"`
+	CreatedBy    string         `aws:"CreatedBy,Text,required"`
+}
+
+// RevocationKind is one of the texts that the service names.
+type RevocationKind string
+
+// The values of RevocationKind.
+const (
+	RevocationKindACCESSKEY   RevocationKind = "ACCESS_KEY"
+	RevocationKindSESSION     RevocationKind = "SESSION"
+	RevocationKindROLE        RevocationKind = "ROLE"
+	RevocationKindPERSON      RevocationKind = "PERSON"
+	RevocationKindAPPLICATION RevocationKind = "APPLICATION"
+	RevocationKindALL         RevocationKind = "ALL"
+)
+
 // ScimToken is a structure of the service.
 type ScimToken struct {
 	TokenId         string     `aws:"TokenId,TokenId,required"`
@@ -339,6 +404,11 @@ var shapes = map[string]*wire.Shape{
 	"IssuerUrl":             {Min: new(int64(8)), Max: new(int64(512)), Pattern: `https?://[!-~]+`},
 	"MaxSyncs":              {Min: new(int64(1)), Max: new(int64(100))},
 	"RequestId":             {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
+	"RevocationId":          {Min: new(int64(1)), Max: new(int64(64)), Pattern: `rev-[0-9a-f-]+`},
+	"RevocationKind":        {Enum: []string{"ACCESS_KEY", "SESSION", "ROLE", "PERSON", "APPLICATION", "ALL"}},
+	"RevocationPage":        {Min: new(int64(1)), Max: new(int64(1000))},
+	"RevocationValue":       {Min: new(int64(1)), Max: new(int64(2048))},
+	"Revocations":           {Item: "Revocation"},
 	"ScimTokens":            {Item: "ScimToken"},
 	"SessionMinutes":        {Min: new(int64(15)), Max: new(int64(129600))},
 	"SignInAttribute":       {Enum: []string{"userName", "emails.value", "externalId"}},
