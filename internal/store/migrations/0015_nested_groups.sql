@@ -11,5 +11,11 @@ CREATE TABLE nested_groups (
 ) STRICT;
 CREATE INDEX nested_groups_by_member ON nested_groups (store, member_id, group_id);
 
+-- With the order in which they are read; without it SQLite walks over every external id of the store instead.
+DROP INDEX external_ids_by_owner;
+CREATE INDEX external_ids_by_owner ON external_ids (store, kind, owner, issuer, id);
+
 -- +goose Down
+DROP INDEX external_ids_by_owner;
+CREATE INDEX external_ids_by_owner ON external_ids (store, kind, owner);
 DROP TABLE nested_groups;
