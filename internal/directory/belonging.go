@@ -91,6 +91,12 @@ func membersIn(all map[string]*storeMembers, storeID string) *storeMembers {
 	return m
 }
 
+// What a change did to members: statements that end in IN.
+const (
+	groupsOfUsers  = `SELECT user_id, group_id FROM memberships WHERE store = ? AND user_id IN `
+	groupsOfGroups = `SELECT member_id, group_id FROM nested_groups WHERE store = ? AND member_id IN `
+)
+
 // Prepare implements store.Follower.
 func (b *belonging) Prepare(ctx context.Context, tx *store.Tx, changes []store.Change) (func(), error) {
 	users, groups := map[string][]string{}, map[string][]string{}
@@ -105,12 +111,12 @@ func (b *belonging) Prepare(ctx context.Context, tx *store.Tx, changes []store.C
 	}
 	after := map[string]*storeMembers{}
 	for storeID, ids := range users {
-		if err := b.read(ctx, tx, membersIn(after, storeID).of, storeID, ids, `SELECT user_id, group_id FROM memberships WHERE store = ? AND user_id IN `); err != nil {
+		if err := b.read(ctx, tx, membersIn(after, storeID).of, storeID, ids, groupsOfUsers); err != nil {
 			return nil, err
 		}
 	}
 	for storeID, ids := range groups {
-		if err := b.read(ctx, tx, membersIn(after, storeID).nested, storeID, ids, `SELECT member_id, group_id FROM nested_groups WHERE store = ? AND member_id IN `); err != nil {
+		if err := b.read(ctx, tx, membersIn(after, storeID).nested, storeID, ids, groupsOfGroups); err != nil {
 			return nil, err
 		}
 	}

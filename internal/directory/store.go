@@ -305,7 +305,7 @@ func externalIDsOf(ctx context.Context, q store.Querier, storeID, kind string, o
 		}
 		err := store.Each(ctx, q, func(s store.Scanner) (r row, err error) { return r, s.Scan(&r.owner, &r.id.Issuer, &r.id.ID) },
 			func(r row) error { all[r.owner] = append(all[r.owner], r.id); return nil },
-			`SELECT owner, issuer, id FROM external_ids WHERE store = ? AND kind = ? AND owner IN (?`+strings.Repeat(`, ?`, len(part)-1)+`) ORDER BY issuer, id`, args...)
+			`SELECT owner, issuer, id FROM external_ids WHERE store = ? AND kind = ? AND owner IN (?`+strings.Repeat(`, ?`, len(part)-1)+`) ORDER BY owner, issuer, id`, args...)
 		if err != nil {
 			return nil, err
 		}

@@ -58,7 +58,9 @@ func (lite) open(ctx context.Context, path string) (write, read *sql.DB, err err
 		v := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}, pragmas...)}
 		return (&url.URL{Scheme: "file", Path: path, RawQuery: v.Encode()}).String()
 	}
-	if write, err = sql.Open("sqlite", dsn()); err != nil {
+	// A large directory's rows stand under random keys: with SQLite's 2 MB of cache every change reads and writes pages
+	// that the one before had. The memory is taken as it is needed.
+	if write, err = sql.Open("sqlite", dsn("cache_size(-65536)")); err != nil {
 		return nil, nil, err
 	}
 	write.SetMaxOpenConns(1)

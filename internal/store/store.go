@@ -20,6 +20,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -257,15 +259,23 @@ func (db *DB) commit(tx *sql.Tx) error {
 	return fmt.Errorf("commit change: %w", err)
 }
 
+// rowsAtOnce is how many rows one statement writes into the feed.
+const rowsAtOnce = 100
+
 func (tx *Tx) advance(ctx context.Context) (int64, error) {
 	rev, err := One(ctx, tx, func(s Scanner) (v int64, err error) { return v, s.Scan(&v) },
 		`UPDATE revision SET value = value + 1 WHERE id = 1 RETURNING value`)
 	if err != nil {
 		return 0, err
 	}
-	at := tx.db.now().UnixMilli()
-	for i, c := range tx.changes {
-		if _, err := tx.Exec(ctx, `INSERT INTO changes (revision, position, kind, key, at) VALUES (?, ?, ?, ?, ?)`, rev, i, c.Kind, c.Key, at); err != nil {
+	at, position := tx.db.now().UnixMilli(), 0
+	for part := range slices.Chunk(tx.changes, rowsAtOnce) {
+		args := make([]any, 0, 5*len(part))
+		for _, c := range part {
+			args = append(args, rev, position, c.Kind, c.Key, at)
+			position++
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO changes (revision, position, kind, key, at) VALUES (?, ?, ?, ?, ?)`+strings.Repeat(`, (?, ?, ?, ?, ?)`, len(part)-1), args...); err != nil {
 			return 0, err
 		}
 	}

@@ -14,8 +14,11 @@ CREATE INDEX nested_groups_by_member ON nested_groups (store, member_id, group_i
 -- With the order in which they are read; without it SQLite walks over every external id of the store instead.
 DROP INDEX external_ids_by_owner;
 CREATE INDEX external_ids_by_owner ON external_ids (store, kind, owner, issuer, id);
+-- For an id of whatever issuer.
+CREATE INDEX external_ids_by_id ON external_ids (store, kind, id, owner);
 
 -- +goose Down
+DROP INDEX external_ids_by_id;
 DROP INDEX external_ids_by_owner;
 CREATE INDEX external_ids_by_owner ON external_ids (store, kind, owner);
 DROP TABLE nested_groups;
