@@ -97,9 +97,21 @@ const (
 	groupsOfGroups = `SELECT member_id, group_id FROM nested_groups WHERE store = ? AND member_id IN `
 )
 
+// moves are what a change did to a store's memberships: the new groups of members that were read whole, and who came into
+// a group or went out of it, which does not grow with the groups that they are in beside.
+type moves struct {
+	storeMembers
+	joined []joined
+}
+
+type joined struct {
+	user, group string
+	in          bool
+}
+
 // Prepare implements store.Follower.
 func (b *belonging) Prepare(ctx context.Context, tx *store.Tx, changes []store.Change) (func(), error) {
-	users, groups := map[string][]string{}, map[string][]string{}
+	users, groups, joins := map[string][]string{}, map[string][]string{}, map[[2]string][]string{}
 	for _, c := range changes {
 		storeID, id := splitKey(c.Key)
 		switch c.Kind {
@@ -107,17 +119,39 @@ func (b *belonging) Prepare(ctx context.Context, tx *store.Tx, changes []store.C
 			users[storeID] = append(users[storeID], id)
 		case kindNested:
 			groups[storeID] = append(groups[storeID], id)
+		case kindMember:
+			group, user := splitKey(id)
+			joins[[2]string{storeID, group}] = append(joins[[2]string{storeID, group}], user)
 		}
 	}
-	after := map[string]*storeMembers{}
+	after := map[string]*moves{}
+	in := func(storeID string) *moves {
+		if after[storeID] == nil {
+			after[storeID] = &moves{storeMembers: storeMembers{of: map[string][]string{}, nested: lattice{}}}
+		}
+		return after[storeID]
+	}
 	for storeID, ids := range users {
-		if err := b.read(ctx, tx, membersIn(after, storeID).of, storeID, ids, groupsOfUsers); err != nil {
+		if err := b.read(ctx, tx, in(storeID).of, storeID, ids, groupsOfUsers); err != nil {
 			return nil, err
 		}
 	}
 	for storeID, ids := range groups {
-		if err := b.read(ctx, tx, membersIn(after, storeID).nested, storeID, ids, groupsOfGroups); err != nil {
+		if err := b.read(ctx, tx, in(storeID).nested, storeID, ids, groupsOfGroups); err != nil {
 			return nil, err
+		}
+	}
+	for k, ids := range joins {
+		storeID, group := k[0], b.sharedGroup(k[0], k[1])
+		there, err := membersPresent(ctx, tx, storeID, group, ids)
+		if err != nil {
+			return nil, err
+		}
+		m := in(storeID)
+		for _, id := range ids {
+			if _, whole := m.of[id]; !whole {
+				m.joined = append(m.joined, joined{id, group, there[id]})
+			}
 		}
 	}
 	return func() { b.take(after) }, nil
@@ -145,7 +179,7 @@ func (b *belonging) read(ctx context.Context, q store.Querier, into map[string][
 	return nil
 }
 
-func (b *belonging) take(after map[string]*storeMembers) {
+func (b *belonging) take(after map[string]*moves) {
 	if len(after) == 0 {
 		return
 	}
@@ -153,25 +187,44 @@ func (b *belonging) take(after map[string]*storeMembers) {
 	defer b.mu.Unlock()
 	for storeID, changed := range after {
 		m := membersIn(b.stores, storeID)
-		b.replace(m.of, changed.of, storeID, b.sharedUser)
-		b.replace(m.nested, changed.nested, storeID, b.sharedGroup)
+		for id, groups := range changed.of {
+			replace(m.of, id, groups, storeID, b.sharedUser)
+		}
+		for id, groups := range changed.nested {
+			replace(m.nested, id, groups, storeID, b.sharedGroup)
+		}
+		for _, j := range changed.joined {
+			replace(m.of, j.user, j.apply(m.of[j.user]), storeID, b.sharedUser)
+		}
 		if len(m.of) == 0 && len(m.nested) == 0 {
 			delete(b.stores, storeID)
 		}
 	}
 }
 
-func (b *belonging) replace(have, changed map[string][]string, storeID string, shared func(storeID, id string) string) {
-	for id, groups := range changed {
-		if len(groups) == 0 {
-			delete(have, id)
-			continue
-		}
-		if _, ok := have[id]; !ok {
-			id = shared(storeID, id)
-		}
-		have[id] = groups
+// apply returns the groups with the one that was joined, or without the one that was left: a list of its own, no larger
+// than it has to be, unless nothing differs.
+func (j joined) apply(groups []string) []string {
+	at, there := slices.BinarySearch(groups, j.group)
+	switch {
+	case there == j.in:
+		return groups
+	case j.in:
+		return slices.Concat(groups[:at], []string{j.group}, groups[at:])
+	default:
+		return slices.Concat(groups[:at], groups[at+1:])
 	}
+}
+
+func replace(have map[string][]string, id string, groups []string, storeID string, shared func(storeID, id string) string) {
+	if len(groups) == 0 {
+		delete(have, id)
+		return
+	}
+	if _, ok := have[id]; !ok {
+		id = shared(storeID, id)
+	}
+	have[id] = groups
 }
 
 // direct returns the groups that somebody, or a group, is a direct member of. The slice is shared.

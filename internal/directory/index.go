@@ -12,11 +12,12 @@ import (
 	"github.com/lakegate/lakegate/internal/store"
 )
 
-// The kinds of change. Keys are <store>/<id>; a membership change is keyed by its member, a user or a group.
+// The kinds of change. Keys are <store>/<id>, of kindMember <store>/<group>/<user>.
 const (
 	kindStore   = "identity-store"
 	kindUser    = "directory-user"
 	kindGroup   = "directory-group"
+	kindMember  = "directory-member"
 	kindMembers = "directory-groups-of-user"
 	kindNested  = "directory-groups-of-group"
 	kindToken   = "scim-token"

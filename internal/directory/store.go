@@ -244,7 +244,7 @@ func deleteGroup(ctx context.Context, tx *store.Tx, storeID, id string) error {
 		return err
 	}
 	for _, u := range members {
-		tx.Changed(kindMembers, key(storeID, u))
+		tx.Changed(kindMember, key(storeID, key(id, u)))
 	}
 	if err := unnest(ctx, tx, storeID, id); err != nil {
 		return err
@@ -356,7 +356,7 @@ func scanMembership(s store.Scanner) (Membership, error) {
 func insertMemberships(ctx context.Context, tx *store.Tx, members []Membership) error {
 	var all [][]any
 	for _, m := range members {
-		tx.Changed(kindMembers, key(m.StoreID, m.UserID))
+		tx.Changed(kindMember, key(m.StoreID, key(m.GroupID, m.UserID)))
 		all = append(all, []any{m.StoreID, m.ID, m.GroupID, m.UserID, store.Millis(m.Created), m.CreatedBy})
 	}
 	return rows(ctx, tx, `INSERT INTO memberships (store, id, group_id, user_id, created, created_by)`, all)
@@ -365,7 +365,7 @@ func insertMemberships(ctx context.Context, tx *store.Tx, members []Membership) 
 func deleteMemberships(ctx context.Context, tx *store.Tx, storeID, groupID string, users []string) error {
 	for part := range slices.Chunk(users, atOnce) {
 		for _, u := range part {
-			tx.Changed(kindMembers, key(storeID, u))
+			tx.Changed(kindMember, key(storeID, key(groupID, u)))
 		}
 		list, args := in(part, storeID, groupID)
 		if _, err := tx.Exec(ctx, `DELETE FROM memberships WHERE store = ? AND group_id = ? AND user_id IN `+list, args...); err != nil {
@@ -376,7 +376,7 @@ func deleteMemberships(ctx context.Context, tx *store.Tx, storeID, groupID strin
 }
 
 func deleteMembership(ctx context.Context, tx *store.Tx, m *Membership) error {
-	tx.Changed(kindMembers, key(m.StoreID, m.UserID))
+	tx.Changed(kindMember, key(m.StoreID, key(m.GroupID, m.UserID)))
 	return tx.MustExec(ctx, `DELETE FROM memberships WHERE store = ? AND id = ?`, m.StoreID, m.ID)
 }
 
