@@ -297,13 +297,15 @@ func (c *demoCommand) tell(s *streams, srv *server.Server, st *stage) error {
     Ana Silva         ana@example.com      Blue Project Group     is refused them
     Wang Xiulan       wang@example.com     Data Administrators    sees everything
 
+  The AWS CLI as one of them: %s login --dir %s
+
   The AWS CLI as an administrator, in another terminal:
     eval "$(%s env --dir %s --account %s)"
     aws s3 ls s3://%s/
     aws s3control list-access-grants --account-id %s
     aws cloudtrail lookup-events --max-results 5
 
-`, a.App, st.provider.Issuer(), a.API, a.Web, srv.Dir(), self(), quoted(srv.Dir()), demo.DataAccount, demo.Bucket, demo.DataAccount)
+`, a.App, st.provider.Issuer(), a.API, a.Web, srv.Dir(), self(), quoted(srv.Dir()), self(), quoted(srv.Dir()), demo.DataAccount, demo.Bucket, demo.DataAccount)
 	return err
 }
 

@@ -25,7 +25,9 @@ func signInAtProvider(ctx context.Context, srv *server.Server, provider *devidp.
 		"ClaimAttributePath": "oid", "IdentityStoreAttributePath": "externalId",
 	}
 	var have signInProvider
-	if err := api.call(ctx, "GetSignInProvider", map[string]any{"InstanceArn": instance}, &have); err != nil {
+	err = api.call(ctx, "GetSignInProvider", map[string]any{"InstanceArn": instance}, &have)
+	// The development provider moves with its port; one that somebody else configured stays.
+	if err != nil || have.ClientId == signInClient && have.IssuerUrl != provider.Issuer() {
 		if err := api.call(ctx, "PutSignInProvider", in, &have); err != nil {
 			return fmt.Errorf("configure sign-in: %w", err)
 		}

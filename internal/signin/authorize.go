@@ -62,9 +62,9 @@ func (s *Service) readAuthorize(rawQuery string) (*authorization, error) {
 		a.problem, a.why = problem, why
 		return a, nil
 	}
-	for name, values := range q {
+	for _, values := range q {
 		if len(values) > 1 {
-			return refuse("invalid_request", fmt.Sprintf("the parameter %.64q is there twice", name))
+			return refuse("invalid_request", "a parameter is there twice")
 		}
 	}
 	switch sum, err := base64.RawURLEncoding.Strict().DecodeString(a.challenge); {
@@ -79,7 +79,7 @@ func (s *Service) readAuthorize(rawQuery string) (*authorization, error) {
 	// The AWS CLI calls it scopes; RFC 6749 scope.
 	a.scopes = sortedSet(strings.Fields(one("scopes") + " " + one("scope")))
 	if !a.narrow() {
-		return refuse("invalid_scope", fmt.Sprintf("the scopes %.200q are not all the client's", a.scopes))
+		return refuse("invalid_scope", "not every scope is one of the client")
 	}
 	return a, nil
 }
@@ -185,6 +185,7 @@ func (s *Service) showAuthorize(ctx context.Context, r *http.Request) (*answer, 
 	if err != nil {
 		return nil, err
 	}
+	noteOutcome(trail.From(ctx), "asked the person")
 	return &answer{page: "authorize", formTarget: a.formTarget(), view: question{
 		frame: s.frame("Allow access?"), Client: a.name, Person: shown(b.person), Ticket: ticket,
 	}}, nil
@@ -199,11 +200,13 @@ func (s *Service) authorize(ctx context.Context, r *http.Request, rawQuery strin
 	entry := trail.From(ctx)
 	noteInstance(entry, a.instance)
 	entry.Step("client", trail.Pass, a.name)
+	entry.Parameters(map[string]any{"clientName": a.name, "redirectUri": a.redirect, "scope": strings.Join(a.scopes, " ")})
 	if a.app != nil {
 		entry.Add(trail.KeyApplication, a.app.ARN)
 	}
 	if a.problem != "" {
 		entry.Step("request", trail.Fail, a.why)
+		noteOutcome(entry, a.problem)
 		return a, nil, a.failed(a.problem, a.why), nil
 	}
 	b, err := s.freshBrowser(ctx, r, a.instance)
@@ -212,11 +215,17 @@ func (s *Service) authorize(ctx context.Context, r *http.Request, rawQuery strin
 	}
 	if b == nil {
 		entry.Step("browser session", trail.Info, "none: on to the provider")
+		noteOutcome(entry, "sent to the provider")
 		out, err := s.signIn(ctx, a.instance.ARN, authorizePath+"?"+rawQuery)
 		return a, nil, out, err
 	}
 	s.noteBrowser(ctx, b)
 	return a, b, nil, nil
+}
+
+// noteOutcome says in the record what became of a request: most of them are answered, but not with what was asked for.
+func noteOutcome(e *trail.Entry, outcome string) {
+	e.Response(map[string]any{"outcome": outcome})
 }
 
 // freshBrowser finds who signed in to an instance with the browser, lately enough for a client to be given tokens.
@@ -277,6 +286,7 @@ func (s *Service) decideAuthorize(ctx context.Context, r *http.Request) (*answer
 	}
 	if r.PostForm.Get("answer") != "allow" {
 		trail.From(ctx).Step("person", trail.Fail, "refused")
+		noteOutcome(trail.From(ctx), "the person refused")
 		return a.failed("access_denied", "the person refused"), nil
 	}
 	trail.From(ctx).Step("person", trail.Pass, "allowed it")
@@ -290,17 +300,20 @@ func (s *Service) giveCode(ctx context.Context, a *authorization, b *browser) (*
 		who.ApplicationARN = a.app.ARN
 		if !s.center.Assigned(a.app.ARN, b.person.ID, s.people.GroupsOf(b.instance.StoreID, b.person.ID)) {
 			trail.From(ctx).Step("assignment", trail.Fail, "the person is not assigned to the application, nor is a group of theirs")
+			noteOutcome(trail.From(ctx), "the person is not assigned")
 			return a.failed("access_denied", "the person may not use the application"), nil
 		}
 	}
 	code, err := s.tokens.IssueCode(ctx, token.Code{Client: a.client, RedirectURI: a.redirect, Challenge: a.challenge, Person: who, Scopes: a.scopes, SignedIn: b.signedIn})
 	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrInactive) || errors.Is(err, token.ErrScope) {
 		trail.From(ctx).Step("code", trail.Fail, err.Error())
+		noteOutcome(trail.From(ctx), "gave no code")
 		return a.failed("access_denied", "no code can be given"), nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("issue code: %w", err)
 	}
 	trail.From(ctx).Step("code", trail.Pass, "")
+	noteOutcome(trail.From(ctx), "gave a code")
 	return &answer{redirect: a.answered(url.Values{"code": {code}})}, nil
 }

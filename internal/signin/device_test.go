@@ -173,7 +173,7 @@ func TestDeviceAttacks(t *testing.T) {
 		"altered":            {"ticket": {stolen.ticket()[:40] + "A" + stolen.ticket()[41:]}, "answer": {"allow"}},
 		"of another kind":    {"ticket": {victim.get(h.authorizeURL(c.id)).ticket()}, "answer": {"allow"}},
 	} {
-		if s := victim.post("/device/decision", form); s.status != http.StatusBadRequest {
+		if s := victim.post("/device/decision", form); s.status != http.StatusBadRequest || s.title() != "This page is no longer open" {
 			t.Errorf("ticket %s: %d %q", name, s.status, s.title())
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/store"
@@ -84,6 +85,8 @@ func (s *Service) askAboutDevice(ctx context.Context, r *http.Request, d *device
 	if err != nil {
 		return nil, err
 	}
+	noteDevice(ctx, d)
+	noteOutcome(trail.From(ctx), "asked the person")
 	return &answer{page: "confirm", view: question{
 		frame: s.frame("Allow this device?"), Client: d.name, Person: shown(b.person), Code: code, Source: d.source, Since: d.created.UTC().Format("15:04 UTC"), Ticket: t,
 	}}, nil
@@ -114,6 +117,7 @@ func (s *Service) decideDevice(ctx context.Context, r *http.Request) (*answer, e
 		if err != nil {
 			return err
 		}
+		noteDevice(ctx, &d)
 		decided, err = decideDevice(ctx, tx, &d, s.db.Now(), state, b.person.ID, b.signedIn)
 		return err
 	})
@@ -124,5 +128,11 @@ func (s *Service) decideDevice(ctx context.Context, r *http.Request) (*answer, e
 		return nil, refuse(http.StatusBadRequest, "This code is no longer open", "It has expired or was answered before. Start again on the device.", errors.New("the device does not wait any more"))
 	}
 	trail.From(ctx).Step("person", trail.Pass, state+" the device")
+	noteOutcome(trail.From(ctx), state)
 	return &answer{page: "notice", view: notice{frame: s.frame(heading), Text: text}}, nil
+}
+
+// noteDevice adds the device to the record.
+func noteDevice(ctx context.Context, d *deviceRow) {
+	trail.From(ctx).Parameters(map[string]any{"clientName": d.name, "scope": strings.Join(d.scopes, " "), "deviceAddress": d.source})
 }

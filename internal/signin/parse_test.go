@@ -81,8 +81,13 @@ func TestLoopback(t *testing.T) {
 func TestCounter(t *testing.T) {
 	now := time.Unix(0, 0)
 	c := newCounter(2, time.Minute, func() time.Time { return now })
-	if !c.take("a") || !c.take("a") || c.take("a") || !c.full("a") || c.full("b") || !c.take("b") {
-		t.Error("two of a key are not two")
+	for i, want := range []bool{true, true, false} {
+		if c.take("a") != want {
+			t.Errorf("take %d of two: %t", i+1, !want)
+		}
+	}
+	if !c.full("a") || c.full("b") || !c.take("b") {
+		t.Error("keys share a count")
 	}
 	now = now.Add(time.Minute)
 	if !c.take("a") {
@@ -123,6 +128,17 @@ func TestValueOf(t *testing.T) {
 		claims["email_verified"] = verified
 		if _, err := valueOf(claims, "email"); (err == nil) != want {
 			t.Errorf("email_verified %v: %v", verified, err)
+		}
+	}
+}
+
+// The policy of the page has to let its form lead to the client.
+func TestFormTarget(t *testing.T) {
+	for redirect, want := range map[string]string{
+		"http://127.0.0.1:53123/x": "http://127.0.0.1:53123", "https://app.example.com/callback?x=y": "https://app.example.com", "http://[::1]:80/x": "http:",
+	} {
+		if got := (&authorization{redirect: redirect}).formTarget(); got != want {
+			t.Errorf("%s: %q, want %q", redirect, got, want)
 		}
 	}
 }

@@ -28,12 +28,18 @@ const (
 // Mount puts the pages on the mux of the web door.
 func (s *Service) Mount(mux *http.ServeMux) {
 	cross := http.NewCrossOriginProtection()
+	// A proxy in front may give the host another name than browsers do.
+	if u, err := url.Parse(s.webURL); err == nil && u.Host != "" {
+		if err := cross.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
+			s.log.Error("cannot trust the origin of the web door", slog.Any("error", err))
+		}
+	}
 	for pattern, p := range map[string]page{
 		"GET /{instance}" + startPath:    {"", s.showStart},
 		"GET /{instance}" + callbackPath: {"UserAuthentication", s.finishSignIn},
 		"GET " + authorizePath:           {"Authorize", s.showAuthorize},
 		"POST " + authorizePath:          {"Authorize", s.decideAuthorize},
-		"GET " + devicePath:              {"FindDevice", s.showDevice},
+		"GET " + devicePath:              {"", s.showDevice},
 		"POST " + devicePath:             {"FindDevice", s.findDevice},
 		"POST " + decidePath:             {"AuthorizeDevice", s.decideDevice},
 		"POST " + signOutPath:            {"UserLogout", s.signOut},
@@ -108,6 +114,9 @@ func (s *Service) handler(p page) http.Handler {
 		origin := s.origin(r)
 		ctx := caller.WithRequest(r.Context(), origin)
 		var entry *trail.Entry
+		if p.name == "" && r.URL.Path == devicePath && r.URL.Query().Has("user_code") {
+			p.name = "FindDevice"
+		}
 		if p.name != "" {
 			ctx, entry = s.trail.Begin(ctx, trail.Operation{Source: "signin.amazonaws.com", Name: p.name})
 		}
@@ -121,7 +130,7 @@ func (s *Service) handler(p page) http.Handler {
 		var outcome error
 		if no != nil {
 			entry.Step("sign-in", trail.Fail, no.cause.Error())
-			outcome = wire.NewError("AccessDenied", no.status, no.heading)
+			outcome = wire.NewError(codeOf(no.status), no.status, no.heading)
 		}
 		if entry != nil {
 			if err := s.trail.Finish(ctx, entry, outcome); err != nil {
@@ -133,6 +142,21 @@ func (s *Service) handler(p page) http.Handler {
 		}
 		s.write(ctx, w, r, out)
 	})
+}
+
+// codeOf is how the trail spells a status.
+func codeOf(status int) string {
+	switch {
+	case status >= http.StatusInternalServerError:
+		return "InternalFailure"
+	case status == http.StatusTooManyRequests:
+		return "ThrottlingException"
+	case status == http.StatusForbidden:
+		return "AccessDenied"
+	case status == http.StatusNotFound:
+		return "ResourceNotFoundException"
+	}
+	return "InvalidRequestException"
 }
 
 func (s *Service) answer(ctx context.Context, r *http.Request, p page) (*answer, error) {
