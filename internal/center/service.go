@@ -66,6 +66,11 @@ func (s *Service) reach(ctx context.Context, account string, i *Instance) reach 
 	return member
 }
 
+// Administers reports whether an account administers an instance: it owns it, or is its delegated administrator.
+func (s *Service) Administers(ctx context.Context, account string, i *Instance) bool {
+	return s.reach(ctx, account, i) >= delegate
+}
+
 // question is what is to be authorised: an operation on resources, and what it says about them.
 type question struct {
 	op        string

@@ -173,18 +173,9 @@ func (s *Service) roleOf(ctx context.Context, g *Grant) (Role, error) {
 	if !ok {
 		return refuse("", "the location "+g.LocationID+" is gone")
 	}
-	role, ok := s.Accounts.LocationRole(l.Role)
-	if !ok {
-		return refuse(l.Role, "the role "+l.Role+" is gone")
-	}
-	actions := []string{"sts:AssumeRole"}
-	if g.Grantee.Type != IAM {
-		actions = append(actions, "sts:SetContext")
-	}
-	for _, action := range actions {
-		if d := s.mayAssume(ctx, g.Account, &role, action); !d.Allowed {
-			return refuse(l.Role, "the role does not let "+servicePrincipal+" do "+action+": "+d.Reason)
-		}
+	role, err := s.takeOn(ctx, l, g.Grantee.Type != IAM)
+	if err != nil {
+		return refuse(l.Role, err.Error())
 	}
 	e.Step("location role", trail.Pass, role.ARN)
 	return role, nil

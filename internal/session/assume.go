@@ -247,14 +247,22 @@ func (a *assumption) values() policy.Values {
 		v.Set("aws:ResourceTag/"+k, t)
 	}
 	// An audit context sets none of these: a policy that asks for a person is to be satisfied by a session which acts for one.
-	if p := a.person; p != nil {
-		v.Set("sts:RequestContextProviders", arn.ContextProvider)
-		v.Set("sts:RequestContext/identitystore:UserId", p.UserID)
-		v.Set("sts:RequestContext/identitystore:IdentityStoreArn", p.IdentityStoreARN)
-		v.Set("sts:RequestContext/identitycenter:InstanceArn", p.InstanceARN)
-		v.Set("sts:RequestContext/identitycenter:ApplicationArn", p.ApplicationARN)
-		v.Set("sts:RequestContext/identitycenter:CredentialId", p.CredentialID)
+	maps.Copy(v, RequestContext(a.person))
+	return v
+}
+
+// RequestContext is the condition keys of a request that brings a person's identity context along; nobody has none.
+func RequestContext(p *caller.Identity) policy.Values {
+	v := policy.Values{}
+	if p == nil {
+		return v
 	}
+	v.Set("sts:RequestContextProviders", arn.ContextProvider)
+	v.Set("sts:RequestContext/identitystore:UserId", p.UserID)
+	v.Set("sts:RequestContext/identitystore:IdentityStoreArn", p.IdentityStoreARN)
+	v.Set("sts:RequestContext/identitycenter:InstanceArn", p.InstanceARN)
+	v.Set("sts:RequestContext/identitycenter:ApplicationArn", p.ApplicationARN)
+	v.Set("sts:RequestContext/identitycenter:CredentialId", p.CredentialID)
 	return v
 }
 

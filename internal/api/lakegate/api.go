@@ -31,6 +31,7 @@ type Service interface {
 	DeleteScimToken(ctx context.Context, in *DeleteScimTokenInput) (*DeleteScimTokenOutput, error)
 	DeleteSignInProvider(ctx context.Context, in *DeleteSignInProviderInput) (*DeleteSignInProviderOutput, error)
 	DescribeDirectorySync(ctx context.Context, in *DescribeDirectorySyncInput) (*DescribeDirectorySyncOutput, error)
+	Diagnose(ctx context.Context, in *DiagnoseInput) (*DiagnoseOutput, error)
 	GetSignInProvider(ctx context.Context, in *GetSignInProviderInput) (*GetSignInProviderOutput, error)
 	ListDirectorySyncs(ctx context.Context, in *ListDirectorySyncsInput) (*ListDirectorySyncsOutput, error)
 	ListRevocations(ctx context.Context, in *ListRevocationsInput) (*ListRevocationsOutput, error)
@@ -51,6 +52,7 @@ func Operations(impl any) []wire.Operation {
 		wire.Op[DeleteScimTokenInput, DeleteScimTokenOutput](impl, wire.OperationModel{Name: "DeleteScimToken", Method: "POST", URI: "/"}),
 		wire.Op[DeleteSignInProviderInput, DeleteSignInProviderOutput](impl, wire.OperationModel{Name: "DeleteSignInProvider", Method: "POST", URI: "/"}),
 		wire.Op[DescribeDirectorySyncInput, DescribeDirectorySyncOutput](impl, wire.OperationModel{Name: "DescribeDirectorySync", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[DiagnoseInput, DiagnoseOutput](impl, wire.OperationModel{Name: "Diagnose", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[GetSignInProviderInput, GetSignInProviderOutput](impl, wire.OperationModel{Name: "GetSignInProvider", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListDirectorySyncsInput, ListDirectorySyncsOutput](impl, wire.OperationModel{Name: "ListDirectorySyncs", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListRevocationsInput, ListRevocationsOutput](impl, wire.OperationModel{Name: "ListRevocations", Method: "POST", URI: "/", ReadOnly: true}),
@@ -158,6 +160,26 @@ type DescribeDirectorySyncOutput struct {
 	Counts   map[string]int         `aws:"Counts,DirectorySyncCounts"`
 	Problems []DirectorySyncProblem `aws:"Problems,DirectorySyncProblems"`
 	Changes  []DirectorySyncChange  `aws:"Changes,DirectorySyncChanges"`
+}
+
+// DiagnoseInput is what Diagnose takes.
+type DiagnoseInput struct {
+	InstanceArn     *string     `aws:"InstanceArn,ResourceArn"`
+	Application     *string     `aws:"Application,Text1024"`
+	Token           *string     `aws:"Token,SampleToken,sensitive"`
+	Person          *string     `aws:"Person,Text1024"`
+	ActorRoleArn    *string     `aws:"ActorRoleArn,ResourceArn"`
+	RoleArn         *string     `aws:"RoleArn,ResourceArn"`
+	GrantsAccountId *string     `aws:"GrantsAccountId,AccountId"`
+	Target          *string     `aws:"Target,Text1024"`
+	Permission      *Permission `aws:"Permission,Permission"`
+}
+
+// DiagnoseOutput is what Diagnose answers.
+type DiagnoseOutput struct {
+	InstanceArn string    `aws:"InstanceArn,Text,required"`
+	Healthy     bool      `aws:"Healthy,Boolean,required"`
+	Findings    []Finding `aws:"Findings,Findings,required"`
 }
 
 // GetSignInProviderInput is what GetSignInProvider takes.
@@ -325,6 +347,25 @@ const (
 	DirectorySyncTriggerREQUEST  DirectorySyncTrigger = "REQUEST"
 )
 
+// Finding is a structure of the service.
+type Finding struct {
+	Subject string      `aws:"Subject,Text,required"`
+	Step    string      `aws:"Step,Text,required"`
+	Outcome StepOutcome `aws:"Outcome,StepOutcome,required"`
+	Detail  *string     `aws:"Detail,Text"`
+	Remedy  *string     `aws:"Remedy,Text"`
+}
+
+// Permission is one of the texts that the service names.
+type Permission string
+
+// The values of Permission.
+const (
+	PermissionREAD      Permission = "READ"
+	PermissionWRITE     Permission = "WRITE"
+	PermissionREADWRITE Permission = "READWRITE"
+)
+
 // Revocation is a structure of the service.
 type Revocation struct {
 	RevocationId string         `aws:"RevocationId,RevocationId,required"`
@@ -388,6 +429,8 @@ const (
 )
 
 var shapes = map[string]*wire.Shape{
+	"AccountId":             {Min: new(int64(12)), Max: new(int64(12)), Pattern: `[0-9]{12}`},
+	"Boolean":               {},
 	"ClaimAttributePath":    {Min: new(int64(1)), Max: new(int64(255)), Pattern: `[A-Za-z]+([._][A-Za-z]+){0,2}`},
 	"Count":                 {Min: new(int64(0))},
 	"Days":                  {Min: new(int64(1)), Max: new(int64(3650))},
@@ -398,17 +441,21 @@ var shapes = map[string]*wire.Shape{
 	"DirectorySyncState":    {Enum: []string{"RUNNING", "SUCCEEDED", "REFUSED", "FAILED"}},
 	"DirectorySyncTrigger":  {Enum: []string{"SCHEDULE", "REQUEST"}},
 	"DirectorySyncs":        {Item: "DirectorySync"},
+	"Findings":              {Item: "Finding"},
 	"Flag":                  {},
 	"IdentityStoreId":       {Min: new(int64(1)), Max: new(int64(36)), Pattern: `d-[0-9a-f]{10}`},
 	"InstanceArn":           {Min: new(int64(10)), Max: new(int64(1224)), Pattern: `arn:aws(-[a-z]{1,5}){0,3}:sso:::instance/(sso)?ins-[a-zA-Z0-9-.]{16}`},
 	"IssuerUrl":             {Min: new(int64(8)), Max: new(int64(512)), Pattern: `https?://[!-~]+`},
 	"MaxSyncs":              {Min: new(int64(1)), Max: new(int64(100))},
+	"Permission":            {Enum: []string{"READ", "WRITE", "READWRITE"}},
 	"RequestId":             {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
+	"ResourceArn":           {Min: new(int64(10)), Max: new(int64(1224)), Pattern: `arn:[\S]+`},
 	"RevocationId":          {Min: new(int64(1)), Max: new(int64(64)), Pattern: `rev-[0-9a-f-]+`},
 	"RevocationKind":        {Enum: []string{"ACCESS_KEY", "SESSION", "ROLE", "PERSON", "APPLICATION", "ALL"}},
 	"RevocationPage":        {Min: new(int64(1)), Max: new(int64(1000))},
 	"RevocationValue":       {Min: new(int64(1)), Max: new(int64(2048))},
 	"Revocations":           {Item: "Revocation"},
+	"SampleToken":           {Min: new(int64(1)), Max: new(int64(16384)), Sensitive: true},
 	"ScimTokens":            {Item: "ScimToken"},
 	"SessionMinutes":        {Min: new(int64(15)), Max: new(int64(129600))},
 	"SignInAttribute":       {Enum: []string{"userName", "emails.value", "externalId"}},
@@ -420,6 +467,7 @@ var shapes = map[string]*wire.Shape{
 	"Steps":                 {Item: "Step"},
 	"SyncId":                {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
 	"Text":                  {},
+	"Text1024":              {Min: new(int64(1)), Max: new(int64(1024))},
 	"Timestamp":             {},
 	"Token":                 {Sensitive: true},
 	"TokenId":               {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
