@@ -26,6 +26,7 @@ type cli struct {
 	Keys       keysCommand       `cmd:"" help:"Manage the keys that sign identity tokens."`
 	Revoke     revokeCommand     `cmd:"" help:"End sessions before their time."`
 	Why        whyCommand        `cmd:"" help:"Tell, step by step, why a request was answered as it was."`
+	Doctor     doctorCommand     `cmd:"" help:"Walk from an issuer to the data, tell which step fails and what mends it."`
 	Operations operationsCommand `cmd:"" help:"Print which operations of which service are implemented."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 

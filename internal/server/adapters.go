@@ -10,6 +10,7 @@ import (
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/directory"
+	"github.com/lakegate/lakegate/internal/explain"
 	"github.com/lakegate/lakegate/internal/grants"
 	"github.com/lakegate/lakegate/internal/policy"
 	"github.com/lakegate/lakegate/internal/portal"
@@ -47,6 +48,18 @@ func (p principals) LocationRole(arn string) (grants.Role, bool) {
 		return grants.Role{}, false
 	}
 	return grants.Role{ARN: r.ARN, ID: r.ID, Name: r.Name, Account: r.Account, Trust: r.Trust, MaxDuration: r.MaxDuration}, true
+}
+
+// RoleOf implements explain.Roles.
+func (p principals) RoleOf(arn string) (explain.Role, bool) {
+	r, ok := p.RoleByARN(arn)
+	return explain.Role{ARN: r.ARN, ID: r.ID, Name: r.Name, Account: r.Account, Trust: r.Trust}, ok
+}
+
+// examinedGrants is access grants as explain asks for them.
+type examinedGrants struct {
+	*grants.Registry
+	*grants.Service
 }
 
 // people is the directory as grants ask for it.

@@ -190,6 +190,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		return err
 	}
 	tokens := directory.TokenService{Directory: r.directory, Accounts: r.accounts, Authorizer: authorizer, WebURL: cfg.WebURL}
+	administration := &center.Service{Center: r.center, Accounts: r.accounts, Authorizer: authorizer}
 	services := &services{
 		iam:           &account.IAM{Registry: r.accounts, Authorizer: authorizer},
 		organizations: &account.Organizations{Registry: r.accounts, Authorizer: authorizer},
@@ -200,12 +201,16 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 			SyncService:       ldap.SyncService{Source: r.ldap, Stores: &tokens},
 			RevocationService: session.RevocationService{Revocations: r.revocations, Accounts: r.accounts, Authorizer: authorizer},
 			Service:           explain.Service{Trail: r.trail, Accounts: r.accounts, Authorizer: authorizer},
-			KeyService:        token.KeyService{Center: r.center, Keys: signing, Authorizer: authorizer},
-			signIn:            r.signIn,
+			Doctor: explain.Doctor{
+				Center: r.center, Administration: administration, Tokens: r.tokens, People: r.directory, Roles: principals{r.accounts},
+				Grants: examinedGrants{r.grants, access}, Accounts: r.accounts, Authorizer: authorizer, Now: db.Now,
+			},
+			KeyService: token.KeyService{Center: r.center, Keys: signing, Authorizer: authorizer},
+			signIn:     r.signIn,
 		},
 		s3control: access,
 		sso:       door,
-		ssoadmin:  &center.Service{Center: r.center, Accounts: r.accounts, Authorizer: authorizer},
+		ssoadmin:  administration,
 		ssooidc:   &oidcService{tokenExchange: r.tokens, signIn: r.signIn},
 		sts:       &session.Service{Ring: r.ring, Revocations: r.revocations, Accounts: principals{r.accounts}, People: r, Authorizer: authorizer, Now: db.Now},
 	}
@@ -258,6 +263,7 @@ type ownService struct {
 	ldap.SyncService
 	session.RevocationService
 	explain.Service
+	explain.Doctor
 	token.KeyService
 	signIn
 }

@@ -258,11 +258,14 @@ func RequestContext(p *caller.Identity) policy.Values {
 		return v
 	}
 	v.Set("sts:RequestContextProviders", arn.ContextProvider)
-	v.Set("sts:RequestContext/identitystore:UserId", p.UserID)
-	v.Set("sts:RequestContext/identitystore:IdentityStoreArn", p.IdentityStoreARN)
-	v.Set("sts:RequestContext/identitycenter:InstanceArn", p.InstanceARN)
-	v.Set("sts:RequestContext/identitycenter:ApplicationArn", p.ApplicationARN)
-	v.Set("sts:RequestContext/identitycenter:CredentialId", p.CredentialID)
+	for key, value := range map[string]string{
+		"identitystore:UserId": p.UserID, "identitystore:IdentityStoreArn": p.IdentityStoreARN, "identitycenter:InstanceArn": p.InstanceARN,
+		"identitycenter:ApplicationArn": p.ApplicationARN, "identitycenter:CredentialId": p.CredentialID,
+	} {
+		if value != "" {
+			v.Set("sts:RequestContext/"+key, value)
+		}
+	}
 	return v
 }
 
