@@ -127,8 +127,10 @@ func (d *diagnosis) print(out io.Writer) error {
 			outcome = "FAIL"
 		}
 		_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\n", outcome, f.Step, f.Detail)
-		if f.Remedy != "" {
+		if f.Remedy != "" && f.Outcome == "fail" {
 			_, _ = fmt.Fprintf(w, "  \t\tremedy: %s\n", f.Remedy)
+		} else if f.Remedy != "" {
+			_, _ = fmt.Fprintf(w, "  \t\tadvice: %s\n", f.Remedy)
 		}
 	}
 	if d.Healthy {
