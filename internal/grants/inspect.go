@@ -38,7 +38,9 @@ func (r *Registry) LocationsOf(account string) (out []*Location) {
 			out = append(out, l)
 		}
 	}
-	slices.SortFunc(out, func(a, b *Location) int { return cmp.Or(strings.Compare(a.Scope.Text, b.Scope.Text), strings.Compare(a.ID, b.ID)) })
+	slices.SortFunc(out, func(a, b *Location) int {
+		return cmp.Or(strings.Compare(a.Scope.Text, b.Scope.Text), strings.Compare(a.ID, b.ID))
+	})
 	return out
 }
 
