@@ -193,10 +193,16 @@ func TestMixUp(t *testing.T) {
 	if page := b.get(h.start); page.status == http.StatusOK && page.title() == "Signed in" {
 		t.Error("signed in to another instance")
 	}
-	// The answer says that it is of another provider (RFC 9207).
+	// The answer says that it is of another provider (RFC 9207): the code is not sent anywhere.
+	h.idp.set(func() { h.idp.subject = "oid-of-mateo" })
 	b.get(h.start)
-	if page := b.get(stopped + "&iss=" + url.QueryEscape(evil.URL)); page.status != http.StatusForbidden {
+	visits := h.idp.visits
+	if page := b.get(stopped + "&iss=" + url.QueryEscape(evil.URL)); page.status != http.StatusForbidden || h.idp.visits != visits {
 		t.Errorf("an answer that says it is another provider's: %d", page.status)
+	}
+	b.get(h.start)
+	if page := b.get(stopped + "&iss=" + url.QueryEscape(h.idp.URL)); page.status != http.StatusOK {
+		t.Errorf("an answer that says it is the provider's: %d %q", page.status, page.title())
 	}
 }
 

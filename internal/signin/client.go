@@ -63,7 +63,8 @@ func (c *client) may(grant string) bool { return slices.Contains(c.Grants, grant
 // gets nothing by it: what it says of itself is shown to the person who is asked.
 func (s *Service) RegisterClient(ctx context.Context, in *ssooidc.RegisterClientInput) (*ssooidc.RegisterClientOutput, error) {
 	authz.Open(ctx)
-	if !s.limits.registerAll.take("") || !s.limits.register.take(sourceOf(caller.RequestFrom(ctx).SourceIP)) {
+	// The source first: one that asks without end does not use up what is there for all.
+	if !s.limits.register.take(sourceOf(caller.RequestFrom(ctx).SourceIP)) || !s.limits.registerAll.take("") {
 		return nil, slowDown(ctx, "too many clients are registered")
 	}
 	c, err := s.readClient(in)

@@ -93,6 +93,13 @@ func TestRegistrationsAreLimited(t *testing.T) {
 	if got := from("2001:db8:1:2::1"); got != "" {
 		t.Errorf("a minute later: %q", got)
 	}
+	// One source that asks without end stops itself alone.
+	for range 4000 {
+		from("192.0.2.66")
+	}
+	if got := from("192.0.2.67"); got != "" {
+		t.Errorf("while another source floods: %q", got)
+	}
 	// Everybody together.
 	var got string
 	for i := 0; i < 4000 && got == ""; i++ {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/google/go-cmp/cmp"
 )
 
 // login is the command `lakegate login` at work.
@@ -219,18 +220,37 @@ func TestSignInForTheCommandLine(t *testing.T) {
 		}
 	})
 
+	var provider struct {
+		StartURL string `json:"StartUrl"`
+	}
+	if err := json.Unmarshal([]byte(p.lakegate("sign-in", "show", "--dir", p.dir, "--json")), &provider); err != nil {
+		t.Fatal(err)
+	}
+	start := provider.StartURL
+
+	t.Run("botocore", func(t *testing.T) {
+		cmd := exec.Command(need(t, "python3"), "testdata/sso_login.py", "http://"+p.API, start, "http://"+p.Web)
+		cmd.Env = append(os.Environ(), "NO_PROXY=127.0.0.1")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("botocore: %v\n%s", err, out)
+		}
+		var got map[string]any
+		if err := json.Unmarshal(out, &got); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		want := map[string]any{
+			"pending": "AuthorizationPendingException", "early": "SlowDownException", "tokenType": "Bearer", "expiresIn": 3600.0, "again": "InvalidGrantException",
+			"refreshed": true, "refreshedAgain": "InvalidGrantException", "registration": true, "state": "s-1", "code": true, "codeAgain": "InvalidGrantException",
+			"refreshAfterCodeAgain": "InvalidGrantException", "foreign": "InvalidRedirectUriException",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+	})
+
 	t.Run("sign-out", func(t *testing.T) {
 		b.t = t
-		var start string
-		if text, err := exec.Command(binary, "sign-in", "show", "--dir", p.dir, "--json").Output(); err != nil {
-			t.Fatal(err)
-		} else {
-			var x struct{ StartUrl string }
-			if err := json.Unmarshal(text, &x); err != nil {
-				t.Fatal(err)
-			}
-			start = x.StartUrl
-		}
 		b.do(chromedp.Navigate(start), chromedp.WaitVisible(chromedp.CSS("dl")))
 		b.shot("sign-in-start")
 		b.do(chromedp.Click(chromedp.CSS(`form.aside button`)), chromedp.WaitNotPresent(chromedp.CSS("dl")))
