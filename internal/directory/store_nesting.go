@@ -91,6 +91,9 @@ func unnest(ctx context.Context, tx *store.Tx, storeID, id string) error {
 	for _, m := range append(members, id) {
 		tx.Changed(kindNested, key(storeID, m))
 	}
+	if _, err := tx.Exec(ctx, `UPDATE directory_groups SET version = version + 1 WHERE store = ? AND id IN (SELECT group_id FROM nested_groups WHERE store = ? AND member_id = ?)`, storeID, storeID, id); err != nil {
+		return err
+	}
 	_, err = tx.Exec(ctx, `DELETE FROM nested_groups WHERE store = ? AND (group_id = ? OR member_id = ?)`, storeID, id, id)
 	return err
 }

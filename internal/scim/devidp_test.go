@@ -30,8 +30,9 @@ func TestTheDevelopmentProviderPushes(t *testing.T) {
 			if _, err := p.Push(t.Context(), endpoint); err != nil {
 				rt.Fatal(err)
 			}
-			if again, err := p.Push(t.Context(), endpoint); err != nil || again.Changed() {
-				rt.Fatalf("a second push changed %+v, %v", again, err)
+			before := h.db.Revision()
+			if again, err := p.Push(t.Context(), endpoint); err != nil || again.Changed() || h.db.Revision() != before {
+				rt.Fatalf("a second push changed %+v, %v; revision %d became %d", again, err, before, h.db.Revision())
 			}
 		}
 		push(&devidp.Directory{})

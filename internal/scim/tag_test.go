@@ -98,5 +98,14 @@ func TestTagsFollowMembers(t *testing.T) {
 		if a := h.want(t, 200, "GET", "/Groups/"+g, ""); seen[a.header.Get("ETag")] {
 			t.Error("a removed user does not change the tag")
 		}
+		inner := h.group(t, "inner")
+		if r := h.patch(t, "/Groups/"+g, `{"op":"add","path":"members","value":[{"value":"`+inner+`"}]}`); r.status != 204 {
+			t.Fatalf("nested: %d %s", r.status, r.text)
+		}
+		before := h.want(t, 200, "GET", "/Groups/"+g, "").header.Get("ETag")
+		h.want(t, 204, "DELETE", "/Groups/"+inner, "")
+		if after := h.want(t, 200, "GET", "/Groups/"+g, "").header.Get("ETag"); after == before {
+			t.Error("a removed group does not change the tag of the group that it was in")
+		}
 	})
 }
