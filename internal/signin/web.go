@@ -88,6 +88,17 @@ type answer struct {
 	cookies    []*http.Cookie
 }
 
+// code is the status that the answer is sent with.
+func (a *answer) code() int {
+	switch {
+	case a.redirect != "":
+		return http.StatusSeeOther
+	case a.status == 0:
+		return http.StatusOK
+	}
+	return a.status
+}
+
 // refusal is an error with a page for the person. The cause is for the trail alone.
 type refusal struct {
 	status        int
@@ -141,6 +152,7 @@ func (s *Service) handler(p page) http.Handler {
 			out = &answer{status: no.status, page: "notice", view: notice{frame: s.frame(no.heading), Text: no.text, Reference: origin.ID}, cookies: no.cookies}
 		}
 		s.write(ctx, w, r, out)
+		s.log.InfoContext(ctx, "sign-in request", slog.String("request", origin.ID), slog.String("page", r.URL.Path), slog.Int("status", out.code()), slog.String("source", origin.SourceIP))
 	})
 }
 
@@ -185,11 +197,8 @@ func (s *Service) write(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		http.SetCookie(w, c)
 	}
 	if a.redirect != "" {
-		http.Redirect(w, r, a.redirect, http.StatusSeeOther)
+		http.Redirect(w, r, a.redirect, a.code())
 		return
-	}
-	if a.status == 0 {
-		a.status = http.StatusOK
 	}
 	var b bytes.Buffer
 	var err error
@@ -206,7 +215,7 @@ func (s *Service) write(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
-	w.WriteHeader(a.status)
+	w.WriteHeader(a.code())
 	_, _ = w.Write(b.Bytes()) // a browser that went away needs no answer
 }
 

@@ -187,6 +187,44 @@ func TestSignInForTheCommandLine(t *testing.T) {
 		}
 	})
 
+	// The whole way with an unmodified AWS CLI: the profile that the command printed, filled in with an account and a permission
+	// set, makes calls as a role of that account in the person's name, for as long as the assignment stands.
+	t.Run("profile", func(t *testing.T) {
+		admin := p.as("222222222222")
+		admin.t = t
+		text := func(args ...string) string { return strings.TrimSpace(admin.run(append(args, "--output", "text")...)) }
+		instance := text("sso-admin", "list-instances", "--query", "Instances[0].InstanceArn")
+		store := text("sso-admin", "list-instances", "--query", "Instances[0].IdentityStoreId")
+		mateo := text("identitystore", "list-users", "--identity-store-id", store, "--query", "Users[?UserName=='mateo@example.com'].UserId")
+		set := text("sso-admin", "create-permission-set", "--instance-arn", instance, "--name", "Explorer", "--query", "PermissionSet.PermissionSetArn")
+		admin.run("sso-admin", "put-inline-policy-to-permission-set", "--instance-arn", instance, "--permission-set-arn", set,
+			"--inline-policy", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}}`)
+		assignment := []string{"--instance-arn", instance, "--permission-set-arn", set, "--target-id", "111111111111", "--target-type", "AWS_ACCOUNT", "--principal-type", "USER", "--principal-id", mateo}
+		admin.run(append([]string{"sso-admin", "create-account-assignment"}, assignment...)...)
+
+		config := filepath.Join(home, ".aws", "config")
+		profile, err := os.ReadFile(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		filled := strings.NewReplacer("<the account>", "111111111111", "<the permission set>", "Explorer").Replace(string(profile))
+		if err := os.WriteFile(config, []byte(filled), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		person := &shell{t: t, aws: admin.aws, dir: admin.dir, env: append(os.Environ(),
+			"HOME="+home, "AWS_CONFIG_FILE="+config, "AWS_PROFILE=corp", "NO_PROXY=127.0.0.1", "AWS_EC2_METADATA_DISABLED=true")}
+		if got := person.run("sts", "get-caller-identity", "--query", "Arn", "--output", "text"); !strings.HasPrefix(got, "arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_Explorer_") || !strings.HasSuffix(strings.TrimSpace(got), "/mateo@example.com") {
+			t.Errorf("the person is %s", got)
+		}
+		if got := person.run("s3", "ls"); !strings.Contains(got, "sales-data-111111111111") {
+			t.Errorf("the person sees %q", got)
+		}
+		admin.run(append([]string{"sso-admin", "delete-account-assignment"}, assignment...)...)
+		if out, errs, err := person.exec("s3", "ls"); err == nil {
+			t.Errorf("without the assignment the person sees %q %s", out, errs)
+		}
+	})
+
 	t.Run("device", func(t *testing.T) {
 		b.t = t
 		l := startLogin(t, home, "--device") // the start URL is in the configuration by now
