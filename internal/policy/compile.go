@@ -11,6 +11,7 @@ import (
 // rule is one compiled statement.
 type rule struct {
 	label      string // the Sid, else "Statement[2]"
+	index      int    // the place among the statements
 	effect     Effect
 	delegates  bool // of a trust or actor policy: "*" is anyone with permission, not a permission by itself
 	action     choice[pattern]
@@ -31,7 +32,7 @@ func (d *Document) compile() error {
 	for i := range d.statements {
 		s := &d.statements[i]
 		place := "Statement[" + strconv.Itoa(i) + "]"
-		r := &rule{label: s.Sid, effect: s.Effect, delegates: d.kind == Trust || d.kind == Actor}
+		r := &rule{label: s.Sid, index: i, effect: s.Effect, delegates: d.kind == Trust || d.kind == Actor}
 		if r.label == "" {
 			r.label = place
 		}
