@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
+	"unicode"
 )
 
 type doctorCommand struct {
@@ -120,21 +122,31 @@ func (d *diagnosis) print(out io.Writer) error {
 				_, _ = fmt.Fprintln(w)
 			}
 			subject = f.Subject
-			_, _ = fmt.Fprintln(w, subject)
+			_, _ = fmt.Fprintln(w, plain(subject))
 		}
 		outcome := f.Outcome
 		if outcome == "fail" {
 			outcome = "FAIL"
 		}
-		_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\n", outcome, f.Step, f.Detail)
+		_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\n", outcome, f.Step, plain(f.Detail))
 		if f.Remedy != "" && f.Outcome == "fail" {
-			_, _ = fmt.Fprintf(w, "  \t\tremedy: %s\n", f.Remedy)
+			_, _ = fmt.Fprintf(w, "  \t\tremedy: %s\n", plain(f.Remedy))
 		} else if f.Remedy != "" {
-			_, _ = fmt.Fprintf(w, "  \t\tadvice: %s\n", f.Remedy)
+			_, _ = fmt.Fprintf(w, "  \t\tadvice: %s\n", plain(f.Remedy))
 		}
 	}
 	if d.Healthy {
 		_, _ = fmt.Fprintln(w, "\nNo step fails.")
 	}
 	return w.Flush()
+}
+
+// plain leaves out of a text what would steer a terminal: applications, people and groups have the names that others gave.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
 }

@@ -120,14 +120,18 @@ type enterpriseDocument struct {
 	Manager        *manager `json:"manager,omitempty"`
 }
 
+// manager is the manager as SCIM has it: RefIgnored and DisplayNameIgnored are what a server says of the manager whom Value
+// names (RFC 7643 §4.3), so that clients send back what they were told elsewhere. They are read and left aside.
 type manager struct {
-	Value string `json:"value"`
+	Value              string `json:"value"`
+	RefIgnored         string `json:"$ref,omitempty"`
+	DisplayNameIgnored string `json:"displayName,omitempty"`
 }
 
 func documentOf(e *Enterprise) enterpriseDocument {
 	d := enterpriseDocument{EmployeeNumber: e.EmployeeNumber, CostCenter: e.CostCenter, Organization: e.Organization, Division: e.Division, Department: e.Department}
 	if e.Manager != "" {
-		d.Manager = &manager{e.Manager}
+		d.Manager = &manager{Value: e.Manager}
 	}
 	return d
 }

@@ -153,6 +153,7 @@ func TestUpdateUserByPaths(t *testing.T) {
 			{"birthdate", `"2000-02-29"`, func(u *directory.User) { u.Profile.Birthdate = "2000-02-29" }},
 			{"aws:identitystore:enterprise.department", `"Blue"`, func(u *directory.User) { u.Profile.Enterprise.Department = "Blue" }},
 			{"aws:identitystore:enterprise.manager", `{"value":"m2"}`, func(u *directory.User) { u.Profile.Enterprise.Manager = "m2" }},
+			{"aws:identitystore:enterprise.manager", `{"value":"m3","$ref":"../Users/m3","displayName":"Boss"}`, func(u *directory.User) { u.Profile.Enterprise.Manager = "m3" }},
 			{"aws:identitystore:enterprise.manager.value", ``, func(u *directory.User) { u.Profile.Enterprise.Manager = "" }},
 			{"aws:identitystore:enterprise", `{"division":"x"}`, func(u *directory.User) { u.Profile.Enterprise = directory.Enterprise{Division: "x"} }},
 		} {
