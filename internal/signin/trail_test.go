@@ -20,6 +20,7 @@ func TestWhatIsRecorded(t *testing.T) {
 	asked := b.get(*d.VerificationUriComplete)
 	b.post("/device/decision", url.Values{"ticket": {asked.ticket()}, "answer": {"deny"}})
 	b.post("/device", url.Values{"user_code": {"BBBB-BBBB"}})
+	b.get(h.web.URL + "/device") // an empty form is nothing to record
 	h.idp.set(func() { h.idp.subject = "oid-of-nobody" })
 	refused := newBrowser(h).get(h.start)
 	if refused.status != http.StatusForbidden {
@@ -50,6 +51,10 @@ func TestWhatIsRecorded(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("the trail lacks %s", want)
 		}
+	}
+	// The link, and the typed code that was nobody's.
+	if got := strings.Count(text, `"eventName":"FindDevice"`); got != 2 {
+		t.Errorf("%d codes were looked for, want 2", got)
 	}
 	u, _ := url.Parse(h.web.URL)
 	secrets := map[string]string{
