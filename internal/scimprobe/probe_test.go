@@ -142,7 +142,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		{"404 for nobody", "find nobody as an empty list", when(is("GET", "nobody-", ""), status(404))},
 		{"a total that is a text", "connect: list people with the token", when(is("GET", "/Users?", ""), text(200, `{"totalResults":"0","Resources":[]}`))},
 		{"not JSON", "connect: list people with the token", when(is("GET", "/Users?", ""), text(200, `<html>`))},
-		{"a redirect", "connect: list people with the token", func(http.Handler) http.Handler { return http.RedirectHandler("/elsewhere", 302) }},
+		{"a redirect", "connect: list people with the token", func(http.Handler) http.Handler { return http.RedirectHandler("/elsewhere", http.StatusFound) }},
 		{"every token is good", "refuse a wrong token", when(func(r *http.Request, _ string) bool { return strings.Contains(r.Header.Get("Authorization"), "not-") }, text(200, `{"totalResults":0}`))},
 		{"nobody can be made", "create a person", when(is("POST", "/Users", ""), status(500))},
 		{"an id that is a path", "create a person", when(is("POST", "/Users", ""), text(201, `{"id":"../../admin"}`))},
