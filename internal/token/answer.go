@@ -27,7 +27,7 @@ func (s *Service) issue(ctx context.Context, x *exchange, f *family) (*ssooidc.C
 	if expires.After(f.expires) {
 		expires = f.expires
 	}
-	tokens, credential, hash, err := s.tokens(ctx, f, x.scopes, expires, x.refreshable)
+	tokens, credential, hash, err := s.tokens(ctx, f, x.scopes, x.now, expires, x.refreshable)
 	if err != nil {
 		return nil, nil, err
 	}

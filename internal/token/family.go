@@ -150,7 +150,7 @@ func (s *Service) IssueAccess(ctx context.Context, a Access, refreshable bool) (
 	if expires.IsZero() {
 		expires = now.Add(tokenTime)
 	}
-	out, _, hash, err := s.tokens(ctx, f, f.scopes, expires, refreshable)
+	out, _, hash, err := s.tokens(ctx, f, f.scopes, now, expires, refreshable)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -162,7 +162,7 @@ func (s *Service) IssueAccess(ctx context.Context, a Access, refreshable bool) (
 }
 
 // tokens makes an access token with its credential id, and a refresh token with its hash when there is to be one.
-func (s *Service) tokens(ctx context.Context, f *family, scopes []string, expires time.Time, refreshable bool) (out Tokens, credential string, hash []byte, err error) {
+func (s *Service) tokens(ctx context.Context, f *family, scopes []string, now, expires time.Time, refreshable bool) (out Tokens, credential string, hash []byte, err error) {
 	if expires.After(f.expires) {
 		expires = f.expires
 	}
@@ -173,7 +173,7 @@ func (s *Service) tokens(ctx context.Context, f *family, scopes []string, expire
 	if out.AccessToken, err = s.sealAccess(f.id, credential, scopes, expires); err != nil {
 		return out, "", nil, err
 	}
-	out.ExpiresIn = expires.Sub(s.db.Now())
+	out.ExpiresIn = expires.Sub(now)
 	if refreshable {
 		out.RefreshToken = newSecret()
 		hash = hashOf(out.RefreshToken)

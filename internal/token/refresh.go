@@ -80,7 +80,8 @@ func (s *Service) RefreshAccess(ctx context.Context, client, refreshToken string
 	if _, err := s.stands(old.family); err != nil {
 		return Tokens{}, err
 	}
-	out, _, hash, err := s.tokens(ctx, old.family, old.family.scopes, s.db.Now().Add(tokenTime), true)
+	now := s.db.Now()
+	out, _, hash, err := s.tokens(ctx, old.family, old.family.scopes, now, now.Add(tokenTime), true)
 	if err != nil {
 		return Tokens{}, err
 	}
