@@ -21,6 +21,10 @@ const (
 // short page.
 const maxScanned = 50_000
 
+// maxLikely bounds the resources that are read one by one because an index names them. More are read in pages with all
+// others, which takes a place among the few lists that do so.
+const maxLikely = 1000
+
 // resource is a user or a group of a list.
 type resource interface {
 	id() string
@@ -188,7 +192,7 @@ func (q *query) each(ctx context.Context, req *request, after place, do func(fou
 		switch {
 		case err != nil:
 			return nil, err
-		case indexed:
+		case indexed && len(ids) <= maxLikely:
 			err = p.eachOf(ids, from, keep)
 		default:
 			var last *string

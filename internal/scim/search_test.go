@@ -177,6 +177,14 @@ func TestAWideFilterIsBounded(t *testing.T) {
 			t.Errorf("%s: %s", filter, r.text)
 		}
 	}
+	some := h.want(t, 200, "GET", "/Users?count=3", "").ids()
+	inner := h.group(t, "inner", some[0], some[1])
+	outer := h.group(t, "outer", inner, some[2])
+	for group, want := range map[string]int{inner: 2, outer: 3, "nobody": 0} {
+		if r := h.want(t, 200, "GET", find("/Users", `groups.value eq "`+group+`"`), ""); len(r.ids()) != want {
+			t.Errorf("%d people are found in %s, want %d", len(r.ids()), group, want)
+		}
+	}
 	seen, cursor := 0, ""
 	for {
 		r := h.want(t, 200, "GET", find("/Users", `userName sw "u100"`)+"&count=3&cursor="+cursor, "")

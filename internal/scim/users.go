@@ -2,6 +2,7 @@ package scim
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/lakegate/lakegate/internal/directory"
@@ -220,10 +221,46 @@ func (req *request) likelyUsers(ctx context.Context, c *compare) (ids []string, 
 	case "externalId":
 		ids, err = d.FindByExternalID(ctx, req.store, directory.KindOfUser, issuer(req.store), c.value.raw)
 		return ids, true, err
+	case groups.name:
+		if c.ref.sub != nil && c.ref.sub.name == "value" {
+			return req.peopleIn(ctx, c.value.raw)
+		}
 	case "emails":
 		if c.ref.sub != nil && c.ref.sub.name == "value" {
 			return d.FindUsers(req.store, directory.AttributeEmail, c.value.raw), true, nil
 		}
 	}
 	return nil, false, nil
+}
+
+// peopleIn lists who belongs to a group, directly or by groups within groups; of a group with very many people it says
+// nothing, as of an attribute that is not indexed.
+func (req *request) peopleIn(ctx context.Context, groupID string) (ids []string, few bool, err error) {
+	d, seen := req.h.directory, map[string]bool{groupID: true}
+	for waiting := []string{groupID}; len(waiting) > 0; waiting = waiting[1:] {
+		page, err := d.MembersOfGroup(ctx, req.store, waiting[0], directory.Page{Limit: maxLikely + 1})
+		if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == directory.KindNotFound {
+			continue
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		for _, m := range page {
+			ids = append(ids, m.UserID)
+		}
+		inner, err := d.GroupsInGroup(ctx, req.store, waiting[0], directory.Page{Limit: maxLikely + 1})
+		if err != nil {
+			return nil, false, err
+		}
+		for _, g := range inner {
+			if !seen[g] {
+				seen[g] = true
+				waiting = append(waiting, g)
+			}
+		}
+		if len(ids) > maxLikely || len(seen) > maxLikely {
+			return nil, false, nil
+		}
+	}
+	return ids, true, nil
 }
