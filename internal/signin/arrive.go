@@ -12,7 +12,7 @@ import (
 )
 
 // signIn sends a browser to the provider of an instance; afterwards it goes on at the path and query.
-func (s *Service) signIn(ctx context.Context, instance, next string) (*answer, error) {
+func (s *Service) signIn(ctx context.Context, r *http.Request, instance, next string) (*answer, error) {
 	i, ok := s.center.Instance(instance)
 	p, has := s.providers.Get(instance)
 	if !ok || !has {
@@ -24,7 +24,7 @@ func (s *Service) signIn(ctx context.Context, instance, next string) (*answer, e
 	f := &flow{
 		Instance: i.ARN, Issuer: p.Issuer, State: newSecret(), Nonce: newSecret(), Verifier: newSecret(), Return: next, Expires: s.db.Now().Add(flowTime).Unix(),
 	}
-	to, err := s.relying.begin(ctx, &p, s.RedirectURI(i), f)
+	to, err := s.relying.begin(ctx, &p, s.RedirectURI(i), f, s.cookieOf(r, againCookie) != "")
 	if err != nil {
 		s.log.WarnContext(ctx, "cannot send a browser to the sign-in provider", slog.String("instance", i.ARN), slog.Any("error", err))
 		return nil, refuse(http.StatusBadGateway, "The sign-in page cannot be reached", "Your organisation's sign-in page does not answer as it should. Try again later.", err)
@@ -51,7 +51,7 @@ func (s *Service) finishSignIn(ctx context.Context, r *http.Request) (*answer, e
 	p, _ := s.providers.Get(i.ARN)
 	entry := trail.From(ctx)
 	noteInstance(entry, i)
-	spent := []*http.Cookie{s.cookie(flowCookie, "", 0)}
+	spent := []*http.Cookie{s.cookie(flowCookie, "", 0), s.cookie(againCookie, "", 0)}
 	person, cause := s.believe(ctx, r, &p)
 	if cause != nil {
 		no := cannotSignIn(cause)

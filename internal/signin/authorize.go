@@ -216,7 +216,7 @@ func (s *Service) authorize(ctx context.Context, r *http.Request, rawQuery strin
 	if b == nil {
 		entry.Step("browser session", trail.Info, "none: on to the provider")
 		noteOutcome(entry, "sent to the provider")
-		out, err := s.signIn(ctx, a.instance.ARN, authorizePath+"?"+rawQuery)
+		out, err := s.signIn(ctx, r, a.instance.ARN, authorizePath+"?"+rawQuery)
 		return a, nil, out, err
 	}
 	s.noteBrowser(ctx, b)

@@ -28,6 +28,10 @@ type browser struct {
 const (
 	sessionCookie = "lakegate_session"
 	flowCookie    = "lakegate_flow"
+	// againCookie says that somebody signed out: for a while the provider is told to ask who it is, even if it knows, so that
+	// the next person at the browser is not the last one.
+	againCookie = "lakegate_again"
+	againTime   = time.Hour
 	// flowTime is how long somebody may take at the provider's page.
 	flowTime = 10 * time.Minute
 )

@@ -248,12 +248,20 @@ func TestBrowserSession(t *testing.T) {
 		b = signedIn(h)
 		u, _ := url.Parse(h.web.URL)
 		kept := b.client.Jar.Cookies(u)
-		if page := b.post("/sign-out", nil); page.title() != "Signed out" || len(b.cookies()) != 0 {
+		if page := b.post("/sign-out", nil); page.title() != "Signed out" || slices.Contains(b.cookies(), "lakegate_session") {
 			t.Errorf("signing out: %q, cookies %q", page.title(), b.cookies())
 		}
 		b.client.Jar.SetCookies(u, kept)
 		if in(b) {
 			t.Error("the cookie of before still works")
+		}
+		// The provider is told to ask who it is, once.
+		if h.idp.prompt != "login" {
+			t.Errorf("after signing out the provider is asked with prompt %q", h.idp.prompt)
+		}
+		h.Pass(8 * time.Hour)
+		if b.get(h.start); h.idp.prompt != "" {
+			t.Errorf("later the provider is asked with prompt %q", h.idp.prompt)
 		}
 		// Another site cannot sign anybody out.
 		b = signedIn(h)

@@ -267,3 +267,29 @@ func TestStartDeviceAuthorizationRefuses(t *testing.T) {
 		t.Errorf("of 40 at once from one source %d are slowed down, want 10", slow)
 	}
 }
+
+// Of many who ask at once with one device code, one gets tokens.
+func TestDeviceCodeServesOnce(t *testing.T) {
+	run(t, func(t *testing.T, h *house) {
+		c, b := newClient(h), signedIn(h)
+		d := c.begin()
+		b.post("/device/decision", url.Values{"ticket": {b.get(*d.VerificationUriComplete).ticket()}, "answer": {"allow"}})
+		served := make(chan bool)
+		const many = 8
+		for range many {
+			go func() {
+				_, err := h.svc.CreateToken(t.Context(), &ssooidc.CreateTokenInput{ClientId: c.id, ClientSecret: c.secret, GrantType: grantDevice, DeviceCode: d.DeviceCode})
+				served <- err == nil
+			}()
+		}
+		n := 0
+		for range many {
+			if <-served {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d of %d are served", n, many)
+		}
+	})
+}

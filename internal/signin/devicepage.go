@@ -79,7 +79,7 @@ func (s *Service) askAboutDevice(ctx context.Context, r *http.Request, d *device
 		return nil, err
 	}
 	if b == nil {
-		return s.signIn(ctx, i.ARN, devicePath+"?user_code="+url.QueryEscape(code))
+		return s.signIn(ctx, r, i.ARN, devicePath+"?user_code="+url.QueryEscape(code))
 	}
 	t, err := s.sealed(placeTicket, ticket{Kind: "device", Session: b.hash, Subject: d.userCode, Expires: s.db.Now().Add(flowTime).Unix()})
 	if err != nil {

@@ -58,7 +58,8 @@ type provider struct {
 	// issuer is what discovery says, empty for the truth; forge changes the claims of an ID token, and may return another key.
 	issuer string
 	forge  func(claims map[string]any) *rsa.PrivateKey
-	// visits counts token requests.
+	// prompt is that of the last authorization request; visits counts token requests.
+	prompt string
 	visits int
 }
 
@@ -105,7 +106,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: p.key.Public(), KeyID: "one", Algorithm: "RS256", Use: "sig"}}})
 	case "/authorize":
 		code := uuid.NewString()
-		p.asked[code] = r.URL.Query()
+		p.asked[code], p.prompt = r.URL.Query(), r.URL.Query().Get("prompt")
 		http.Redirect(w, r, r.URL.Query().Get("redirect_uri")+"?"+url.Values{"code": {code}, "state": {r.URL.Query().Get("state")}}.Encode(), http.StatusFound)
 	case "/token":
 		p.visits++

@@ -130,13 +130,17 @@ func (m *metadata) config(p *Provider, secret, redirectURI string) *oauth2.Confi
 	return &oauth2.Config{ClientID: p.ClientID, ClientSecret: secret, Endpoint: endpoint, RedirectURL: redirectURI, Scopes: p.Scopes}
 }
 
-// begin returns where a browser signs in.
-func (r *relying) begin(ctx context.Context, p *Provider, redirectURI string, f *flow) (string, error) {
+// begin returns where a browser signs in; again has the provider ask who it is, even if it knows.
+func (r *relying) begin(ctx context.Context, p *Provider, redirectURI string, f *flow, again bool) (string, error) {
 	m, err := r.metadataOf(ctx, p.Issuer)
 	if err != nil {
 		return "", err
 	}
-	return m.config(p, "", redirectURI).AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)), nil
+	options := []oauth2.AuthCodeOption{oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)}
+	if again {
+		options = append(options, oauth2.SetAuthURLParam("prompt", "login"))
+	}
+	return m.config(p, "", redirectURI).AuthCodeURL(f.State, options...), nil
 }
 
 // finish redeems the code that the provider answered with, and returns the claims of its ID token. responseIssuer is the iss

@@ -22,7 +22,7 @@ func (s *Service) showStart(ctx context.Context, r *http.Request) (*answer, erro
 		return nil, err
 	}
 	if b == nil || b.instance.ARN != i.ARN {
-		return s.signIn(ctx, i.ARN, "/"+i.ID()+startPath)
+		return s.signIn(ctx, r, i.ARN, "/"+i.ID()+startPath)
 	}
 	return &answer{page: "start", view: started{frame: s.frame("Signed in"), Person: shown(b.person), StartURL: s.StartURL(i), Region: s.region, Endpoint: s.apiURL}}, nil
 }
@@ -47,7 +47,7 @@ func (s *Service) signOut(ctx context.Context, r *http.Request) (*answer, error)
 		}
 	}
 	return &answer{
-		page: "notice", cookies: []*http.Cookie{s.cookie(sessionCookie, "", 0), s.cookie(flowCookie, "", 0)},
+		page: "notice", cookies: []*http.Cookie{s.cookie(sessionCookie, "", 0), s.cookie(flowCookie, "", 0), s.cookie(againCookie, "1", againTime)},
 		view: notice{frame: s.frame("Signed out"), Text: "This browser is signed out of Lakegate. You may still be signed in at your organisation's sign-in page, and in command line tools: run aws sso logout to end those."},
 	}, nil
 }
