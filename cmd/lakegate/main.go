@@ -16,19 +16,20 @@ import (
 
 // cli is every command with its flags.
 type cli struct {
-	Serve      serveCommand      `cmd:"" help:"Run a server."`
-	Demo       demoCommand       `cmd:"" help:"Run a server with the development identity provider, the data application and a seeded story."`
-	Env        envCommand        `cmd:"" help:"Print export lines that point the AWS CLI and SDKs at the server of a directory."`
-	Scim       scimCommand       `cmd:"" help:"Manage provisioning by SCIM."`
-	Login      loginCommand      `cmd:"" help:"Sign in as a person, for the AWS CLI and SDKs."`
-	SignIn     signInCommand     `cmd:"" help:"Manage where people sign in."`
-	Ldap       ldapCommand       `cmd:"" name:"ldap" help:"Take people and groups from LDAP or Active Directory."`
-	Keys       keysCommand       `cmd:"" help:"Manage the keys that sign identity tokens."`
-	Revoke     revokeCommand     `cmd:"" help:"End sessions before their time."`
-	Why        whyCommand        `cmd:"" help:"Tell, step by step, why a request was answered as it was."`
-	Doctor     doctorCommand     `cmd:"" help:"Walk from an issuer to the data, tell which step fails and what mends it."`
-	Operations operationsCommand `cmd:"" help:"Print which operations of which service are implemented."`
-	Version    versionCommand    `cmd:"" help:"Print the version."`
+	Serve       serveCommand       `cmd:"" help:"Run a server."`
+	Demo        demoCommand        `cmd:"" help:"Run a server with the development identity provider, the data application and a seeded story."`
+	Env         envCommand         `cmd:"" help:"Print export lines that point the AWS CLI and SDKs at the server of a directory."`
+	Scim        scimCommand        `cmd:"" help:"Manage provisioning by SCIM."`
+	Login       loginCommand       `cmd:"" help:"Sign in as a person, for the AWS CLI and SDKs."`
+	Credentials credentialsCommand `cmd:"" help:"Print credentials of a permission set or an access grant for the person who signed in: a credential_process of the AWS CLI and SDKs."`
+	SignIn      signInCommand      `cmd:"" help:"Manage where people sign in."`
+	Ldap        ldapCommand        `cmd:"" name:"ldap" help:"Take people and groups from LDAP or Active Directory."`
+	Keys        keysCommand        `cmd:"" help:"Manage the keys that sign identity tokens."`
+	Revoke      revokeCommand      `cmd:"" help:"End sessions before their time."`
+	Why         whyCommand         `cmd:"" help:"Tell, step by step, why a request was answered as it was."`
+	Doctor      doctorCommand      `cmd:"" help:"Walk from an issuer to the data, tell which step fails and what mends it."`
+	Operations  operationsCommand  `cmd:"" help:"Print which operations of which service are implemented."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
 
 	DataApp dataAppCommand `cmd:"" hidden:"" name:"dataapp" help:"Run the reference data application alone, configured by environment."`
 }

@@ -122,7 +122,7 @@ func (h *house) PersonActive(_ context.Context, id *caller.Identity) error {
 	if err := h.directory.PersonActive(id); err != nil {
 		return err
 	}
-	if !h.center.ApplicationEnabled(id.ApplicationARN) {
+	if id.ApplicationARN != "" && !h.center.ApplicationEnabled(id.ApplicationARN) {
 		return errors.New("the application is disabled or gone")
 	}
 	return nil
