@@ -251,10 +251,13 @@ func (b *belonging) all(storeID, user string) []string {
 		return nil
 	}
 	direct := m.of[user]
-	if len(m.nested) == 0 || !slices.ContainsFunc(direct, func(id string) bool { return m.nested[id] != nil }) {
+	if len(m.nested) == 0 {
 		return direct
 	}
-	groups := slices.Concat(direct, m.nested.above(direct...))
+	groups := m.nested.reach(direct)
+	if len(groups) == len(direct) {
+		return direct
+	}
 	slices.Sort(groups)
 	return groups
 }

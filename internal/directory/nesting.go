@@ -15,23 +15,37 @@ import (
 // has no cycles; its walks end all the same if it had.
 type lattice map[string][]string
 
-// above are the groups that the given ones are in, over any number of steps, beside those given. They stand in the order
-// in which they are met, each once.
-func (l lattice) above(from ...string) []string {
-	seen := make(map[string]bool, 2*len(from))
-	for _, id := range from {
-		seen[id] = true
-	}
-	all := slices.Clone(from)
+// few is how many ids are sooner looked through than looked up.
+const few = 32
+
+// reach are the given groups, each once, and after them those that they are in, over any number of steps: the slice itself
+// when they are in none.
+func (l lattice) reach(from []string) []string {
+	var seen map[string]bool
+	all := slices.Clip(from)
 	for i := 0; i < len(all); i++ {
 		for _, up := range l[all[i]] {
-			if !seen[up] {
-				seen[up] = true
-				all = append(all, up)
+			switch {
+			case len(all) <= few:
+				if slices.Contains(all, up) {
+					continue
+				}
+			case seen == nil:
+				seen = make(map[string]bool, 2*len(all))
+				for _, id := range all {
+					seen[id] = true
+				}
 			}
+			if len(all) > few {
+				if seen[up] {
+					continue
+				}
+				seen[up] = true
+			}
+			all = append(all, up)
 		}
 	}
-	return all[len(from):]
+	return all
 }
 
 // chain is a shortest way up from one group to another, both included, or nil.
@@ -78,7 +92,7 @@ func (q Quotas) check(l lattice, ids []string) error {
 		if l.height(id, known) > q.nestingDepth() {
 			return quota("groups in a chain of groups within groups", q.nestingDepth())
 		}
-		if len(l.above(id)) > q.groupsAbove() {
+		if len(l.reach([]string{id}))-1 > q.groupsAbove() {
 			return quota("groups that one group belongs to, directly or not", q.groupsAbove())
 		}
 	}
