@@ -301,6 +301,42 @@ func TestADeletedStoreLeavesNoNesting(t *testing.T) {
 	})
 }
 
+// Who is in a group the one way or the other is never seen in neither, while changes go from one to the other.
+func TestAChangeIsSeenWhole(t *testing.T) {
+	h := open(t, sqlite(t))
+	u := h.user(t, "ana").ID
+	low := h.group(t, "low", u).ID
+	high := h.group(t, "high", u).ID
+	done, seen := make(chan struct{}), 0
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			if !h.dir.Member(shared, u, high) {
+				t.Error("seen in between")
+				return
+			}
+			seen++
+			select {
+			case <-done:
+				return
+			default:
+			}
+		}
+	})
+	for range 25 {
+		for _, m := range []directory.Members{{Add: []string{low}, Remove: []string{u}}, {Add: []string{u}, Remove: []string{low}}} {
+			if err := h.change(t, high, m); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	close(done)
+	wg.Wait()
+	if seen == 0 {
+		t.Error("nobody looked")
+	}
+}
+
 // The transitive groups are those of the plainest closure, whatever comes and goes, and every refusal has its reason.
 func TestNestingAgreesWithAClosure(t *testing.T) {
 	h := open(t, sqlite(t))

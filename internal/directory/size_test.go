@@ -44,6 +44,7 @@ func TestALargeDirectoryFitsInMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	alone := heap() - before
 	l := loading{belonging: x.members, all: map[string]*storeMembers{}}
 	for i := range people {
 		for j := range each {
@@ -55,7 +56,7 @@ func TestALargeDirectoryFitsInMemory(t *testing.T) {
 	l.done()
 	l.all = nil
 	used := heap() - before
-	t.Logf("%d people with %d memberships: %d MiB", people, people*each, used>>20)
+	t.Logf("%d people with %d memberships: %d MiB; %d B for a person, %d B for a membership", people, people*each, used>>20, alone/people, (used-alone)/(people*each))
 	if used > limit {
 		t.Errorf("the index takes %d MiB, want at most %d", used>>20, limit>>20)
 	}

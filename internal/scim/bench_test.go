@@ -60,6 +60,9 @@ func BenchmarkFirstSync(b *testing.B) {
 				{"add 1 group to a group", func(n int) {
 					h.members(b, benchID('b', people/10-1), `{"op":"add","path":"members","value":[{"value":"`+benchID('b', n%(people/10-1))+`"}]}`)
 				}},
+				{"put everybody's group into a group, or take it out", func(n int) {
+					h.members(b, benchID('b', 0), `{"op":"`+[]string{"add", "remove"}[n%2]+`","path":"members","value":[{"value":"`+benchID('e', 0)+`"}]}`)
+				}},
 				{"userName eq", func(n int) {
 					h.found(b, find("/Users", fmt.Sprintf(`userName eq "person%d@example.com"`, n%people)))
 				}},
@@ -131,6 +134,10 @@ func filled(b *testing.B, people int) *house {
 			`INSERT INTO memberships (store, id, group_id, user_id, created, created_by) ` + numbers + `, m(j) AS (VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)) ` +
 				`SELECT '` + storeID + `', printf('%08x-0000-4000-8000-%012x', i, j), ` +
 				fmt.Sprintf(`printf('%%08x-0000-4000-8000-b%%011x', (i * 7 + j) %% %d, (i * 7 + j) %% %d), `, people/10, people/10) + user + `, 0, '' FROM n, m`,
+			`INSERT INTO directory_groups (store, id, display_name, name_key, description, created, created_by, updated, updated_by, version)
+				VALUES ('` + storeID + `', '` + benchID('e', 0) + `', 'Everybody', 'everybody', '', 0, '', 0, '', 1)`,
+			`INSERT INTO memberships (store, id, group_id, user_id, created, created_by) ` + numbers +
+				`SELECT '` + storeID + `', printf('%08x-0000-4000-8000-eeeeeeeeeeee', i), '` + benchID('e', 0) + `', ` + user + `, 0, '' FROM n`,
 		} {
 			if _, err := tx.Exec(ctx, statement); err != nil {
 				return err
