@@ -9,6 +9,7 @@ import (
 	"github.com/lakegate/lakegate/internal/api/ssoadmin"
 	"github.com/lakegate/lakegate/internal/api/ssooidc"
 	"github.com/lakegate/lakegate/internal/center"
+	"github.com/lakegate/lakegate/internal/store"
 	"github.com/lakegate/lakegate/internal/token"
 )
 
@@ -196,15 +197,18 @@ func TestSubjectOfAnotherInstance(t *testing.T) {
 		h.putPolicy(t, actorPolicy)
 		h.requireAssignment(t, false)
 		h.grant(t, center.GrantTokenExchange, &ssoadmin.Grant{TokenExchange: &ssoadmin.TokenExchangeGrant{}})
-		h.putScope(t, scopeS3)
 	})
+	if _, err := h.Service.PutApplicationAccessScope(admin, &ssoadmin.PutApplicationAccessScopeInput{ApplicationArn: *foreign.ApplicationArn, Scope: scopeS3}); err != nil {
+		t.Fatal(err)
+	}
 	h.putScope(t, scopeS3) // for all
 	in := c.input(c.subject(t))
 	in.ClientId = *foreign.ApplicationArn
 	h.refused(t, in, "InvalidGrantException", "subject token")
 }
 
-// Only the organization's instance opens accounts.
+// Only the organization's instance opens accounts, also where an application of another one has the scope from a time when
+// it could be configured.
 func TestAccountAccessIsOfTheOrganization(t *testing.T) {
 	h := newHouse(t)
 	admin := h.As(t.Context(), member, "Admin")
@@ -222,8 +226,16 @@ func TestAccountAccessIsOfTheOrganization(t *testing.T) {
 	h.putPolicy(t, actorPolicy)
 	h.requireAssignment(t, false)
 	h.grantCodes(t, callback)
-	if _, err := h.Service.PutApplicationAccessScope(admin, &ssoadmin.PutApplicationAccessScopeInput{ApplicationArn: h.app, Scope: "sso:account:access"}); err != nil {
-		t.Skip("the scope cannot be configured: ", err)
+	err = h.DB.Update(t.Context(), func(tx *store.Tx) error {
+		tx.Changed("center-application", h.app)
+		_, err := tx.Exec(t.Context(), `INSERT INTO center_scopes (application, scope, targets) VALUES (?, 'sso:account:access', '[]')`, h.app)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, _ := h.Center.Application(h.app); len(a.Scopes) != 1 {
+		t.Fatalf("scopes %v", a.Scopes)
 	}
 	if out := h.create(t, codeInput(h, h.applicationCode(t, h.Now()))); cmp.Diff([]string{"sts:identity_context", "openid", "aws"}, out.Scope) != "" {
 		t.Errorf("scopes %v", out.Scope)

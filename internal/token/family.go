@@ -36,7 +36,7 @@ var (
 
 // scopeAccounts opens the accounts of the organization to a person, through the portal. Only the organization's instance
 // has it.
-const scopeAccounts = "sso:account:access"
+const scopeAccounts = center.ScopeAccountAccess
 
 // endedTime is how long an end is remembered: longer than the longest session that came from the family can last.
 const endedTime = 72 * time.Hour
