@@ -66,10 +66,7 @@ func arnOfUser(account, name string) string { return "arn:aws:iam::" + account +
 // TestSimulatedPages: pages join to the whole, whatever their size.
 func TestSimulatedPages(t *testing.T) {
 	h := house1(t)
-	in := iam.SimulateCustomPolicyInput{PolicyInputList: []string{allow("s3:GetObject", "*")}}
-	for _, a := range []string{"s3:GetObject", "s3:PutObject", "s3:ListBucket"} {
-		in.ActionNames = append(in.ActionNames, a)
-	}
+	in := iam.SimulateCustomPolicyInput{PolicyInputList: []string{allow("s3:GetObject", "*")}, ActionNames: []string{"s3:GetObject", "s3:PutObject", "s3:ListBucket"}}
 	for i := range 4 {
 		in.ResourceArns = append(in.ResourceArns, "arn:aws:s3:::data/"+strings.Repeat("x", i+1))
 	}
