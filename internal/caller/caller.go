@@ -81,14 +81,17 @@ type Portal struct {
 
 // Identity is the person that a request acts for: ids alone, never rights.
 type Identity struct {
-	// ApplicationARN is empty for a person who signed in to the portal with a client that is no application, such as a
-	// command line.
 	UserID           string
 	IdentityStoreID  string
 	IdentityStoreARN string
 	InstanceARN      string
-	ApplicationARN   string
-	CredentialID     string
+	// ApplicationARN is empty for a person who signed in to the portal with a client that is no application, such as a
+	// command line.
+	ApplicationARN string
+	CredentialID   string
+	// Grants says that the sign-in through the application is good for access grants: its tokens have the scope
+	// s3:access_grants:read_write.
+	Grants bool
 }
 
 // Named is the person whom the trail names for what the caller does: the one it acts for, or the one of an audit context.

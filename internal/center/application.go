@@ -77,6 +77,13 @@ type AuthorizedIssuer struct {
 // ScopeNames returns the configured scopes, sorted.
 func (a *Application) ScopeNames() []string { return slices.Sorted(maps.Keys(a.Scopes)) }
 
+// ScopeReaches reports whether the application has a scope, for one of the targets: the ARN of an application or of an
+// instance. A scope without targets is for all.
+func (a *Application) ScopeReaches(scope string, targets ...string) bool {
+	limited, ok := a.Scopes[scope]
+	return ok && (len(limited) == 0 || slices.ContainsFunc(targets, func(t string) bool { return t != "" && slices.Contains(limited, t) }))
+}
+
 // ActorPolicy is the policy that CreateTokenWithIAM asks; nil when no method is set.
 func (a *Application) ActorPolicy() *policy.Named {
 	if a.Method == nil {

@@ -13,6 +13,9 @@ import (
 // far more than the account that created the application may give. Who administers the organization's instance gives it.
 const ScopeAccountAccess = "sso:account:access"
 
+// ScopeAccessGrants lets people use their access grants through an application.
+const ScopeAccessGrants = "s3:access_grants:read_write"
+
 // PutApplicationAccessScope lets an application ask for a scope, for the given targets or for all.
 func (s *Service) PutApplicationAccessScope(ctx context.Context, in *ssoadmin.PutApplicationAccessScopeInput) (*ssoadmin.PutApplicationAccessScopeOutput, error) {
 	a, err := s.customApplication(ctx, "PutApplicationAccessScope", in.ApplicationArn)

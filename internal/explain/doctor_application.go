@@ -9,9 +9,6 @@ import (
 	"github.com/lakegate/lakegate/internal/center"
 )
 
-// scopeGrants is the scope of access grants. This server does not ask for it; AWS does.
-const scopeGrants = "s3:access_grants:read_write"
-
 // findApplication finds an application by its ARN, the last part of it, or its name.
 func (x *examinee) findApplication(name string) bool {
 	s := x.about("application " + name)
@@ -85,9 +82,9 @@ func (s subject) enabled(a *center.Application) bool {
 }
 
 func (s subject) scopesOf(a *center.Application) {
-	if _, ok := a.Scopes[scopeGrants]; !ok {
-		s.info("scopes", "without "+scopeGrants+", which this server does not ask for and AWS does",
-			"Add it with aws sso-admin put-application-access-scope --scope "+scopeGrants+".")
+	if _, ok := a.Scopes[center.ScopeAccessGrants]; !ok {
+		s.fail("scopes", "without "+center.ScopeAccessGrants+": nobody has access grants through it",
+			"Add it with aws sso-admin put-application-access-scope --scope "+center.ScopeAccessGrants+".")
 		return
 	}
 	s.pass("scopes", strings.Join(a.ScopeNames(), " "))

@@ -31,7 +31,7 @@ func (x *examinee) identity() *caller.Identity {
 	}
 	return &caller.Identity{
 		UserID: x.person.ID, IdentityStoreID: x.instance.StoreID, IdentityStoreARN: x.instance.StoreARN(),
-		InstanceARN: x.instance.ARN, ApplicationARN: x.app.ARN,
+		InstanceARN: x.instance.ARN, ApplicationARN: x.app.ARN, Grants: true,
 	}
 }
 

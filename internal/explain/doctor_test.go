@@ -52,6 +52,9 @@ func TestDoctorFindsTheBrokenLink(t *testing.T) {
 		"application disabled": {func(h *house, _ *lakegate.DiagnoseInput) {
 			must(h.admin.UpdateApplication(h.data, &ssoadmin.UpdateApplicationInput{ApplicationArn: h.app, Status: new(ssoadmin.ApplicationStatusDISABLED)}))
 		}, []string{"enabled", "permission of the role", "grant"}, "update-application"},
+		"without the scope": {func(h *house, _ *lakegate.DiagnoseInput) {
+			must(h.admin.DeleteApplicationAccessScope(h.data, &ssoadmin.DeleteApplicationAccessScopeInput{ApplicationArn: h.app, Scope: center.ScopeAccessGrants}))
+		}, []string{"scopes", "grant"}, "put-application-access-scope"},
 		"no such application": {func(_ *house, in *lakegate.DiagnoseInput) { in.Application = new("Nothing") }, []string{"application"}, "list-applications"},
 		"no grant": {func(h *house, _ *lakegate.DiagnoseInput) {
 			must(h.admin.DeleteApplicationGrant(h.data, &ssoadmin.DeleteApplicationGrantInput{ApplicationArn: h.app, GrantType: center.GrantJWTBearer}))

@@ -307,6 +307,12 @@ func (c centers) ApplicationExists(arn string) bool {
 	return ok
 }
 
+// GrantsReach implements grants.Center.
+func (c centers) GrantsReach(application string, targets ...string) bool {
+	a, ok := c.Application(application)
+	return ok && a.ScopeReaches(center.ScopeAccessGrants, targets...)
+}
+
 type principals struct{ *account.Registry }
 
 func (p principals) LocationRole(arn string) (grants.Role, bool) {

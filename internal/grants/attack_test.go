@@ -15,7 +15,9 @@ import (
 	"github.com/lakegate/lakegate/internal/api/ssoadmin"
 	"github.com/lakegate/lakegate/internal/arn"
 	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/directory"
+	"github.com/lakegate/lakegate/internal/grants"
 )
 
 // Every operation by name, as a call on the instance of the owner.
@@ -146,6 +148,39 @@ func TestVendedCredentialsCannotAskForMore(t *testing.T) {
 	h.authorizer.Limits = nil
 	_, err := h.ask(v, "s3://lake2/*", s3control.PermissionREAD)
 	wantDenied(t, err, "You do not have READ permissions")
+}
+
+// TestScopeOfAccessGrants: a person who signed in for less, or through an application that may not ask for data, has no
+// grants there; the limit to this very instance, or to its identity center, is none.
+func TestScopeOfAccessGrants(t *testing.T) {
+	h := founded(t, "sqlite")
+	user, through := h.person("mateo"), h.application("App")
+	h.grant(grantInput(s3control.GranteeTypeDIRECTORYUSER, user, "lake/red/*", s3control.PermissionREAD))
+	c := h.role(owner, "App", allow(app, "*"))
+	asks := func(person *caller.Caller) error {
+		_, err := h.ask(person, "s3://lake/red/*", s3control.PermissionREAD)
+		return err
+	}
+	narrowed := h.enhanced(c, user, through)
+	narrowed.OnBehalf.Grants = false
+	wantDenied(t, asks(narrowed), "You do not have READ permissions")
+	if _, err := h.Direct(h.as(narrowed), grants.Access{Action: "s3:GetObject", Bucket: "lake", Owner: owner, Key: "red/x"}); err == nil {
+		t.Error("a sign-in for less reads at the gate")
+	}
+	limit := func(targets ...string) {
+		must(h.centerAdmin.PutApplicationAccessScope(h.admin(owner), &ssoadmin.PutApplicationAccessScopeInput{ApplicationArn: through, Scope: center.ScopeAccessGrants, AuthorizedTargets: targets}))
+	}
+	own := *must(h.GetAccessGrantsInstance(h.admin(owner), &s3control.GetAccessGrantsInstanceInput{AccountId: owner})).IdentityCenterApplicationArn
+	for _, target := range []string{own, h.identity.ARN} {
+		limit(target)
+		if err := asks(h.enhanced(c, user, through)); err != nil {
+			t.Errorf("limited to %s: %v", target, err)
+		}
+	}
+	limit(through)
+	wantDenied(t, asks(h.enhanced(c, user, through)), "You do not have READ permissions")
+	must(h.centerAdmin.DeleteApplicationAccessScope(h.admin(owner), &ssoadmin.DeleteApplicationAccessScopeInput{ApplicationArn: through, Scope: center.ScopeAccessGrants}))
+	wantDenied(t, asks(h.enhanced(c, user, through)), "You do not have READ permissions")
 }
 
 func TestGrantForAnotherApplication(t *testing.T) {

@@ -150,6 +150,12 @@ func (c centers) ApplicationExists(arn string) bool {
 	return ok
 }
 
+// GrantsReach implements grants.Center.
+func (c centers) GrantsReach(application string, targets ...string) bool {
+	a, ok := c.Application(application)
+	return ok && a.ScopeReaches(center.ScopeAccessGrants, targets...)
+}
+
 type principals struct{ *account.Registry }
 
 func (p principals) LocationRole(arn string) (grants.Role, bool) {
@@ -265,6 +271,7 @@ func (h *house) application(name string) string {
 	out := must(h.centerAdmin.CreateApplication(h.admin(owner), &ssoadmin.CreateApplicationInput{
 		InstanceArn: h.identity.ARN, ApplicationProviderArn: center.ProviderCustom, Name: name,
 	}))
+	must(h.centerAdmin.PutApplicationAccessScope(h.admin(owner), &ssoadmin.PutApplicationAccessScopeInput{ApplicationArn: *out.ApplicationArn, Scope: center.ScopeAccessGrants}))
 	return *out.ApplicationArn
 }
 
@@ -273,7 +280,7 @@ func (h *house) enhanced(c *caller.Caller, user, application string) *caller.Cal
 	e := *c
 	e.OnBehalf = &caller.Identity{
 		UserID: user, IdentityStoreID: h.identity.StoreID, IdentityStoreARN: h.identity.StoreARN(), InstanceARN: h.identity.ARN,
-		ApplicationARN: application, CredentialID: "credential",
+		ApplicationARN: application, CredentialID: "credential", Grants: true,
 	}
 	return &e
 }

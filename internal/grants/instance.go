@@ -262,7 +262,11 @@ func (s *Service) change(ctx context.Context, account string, do func(*Instance)
 	})
 }
 
-// identityOf is the person of a caller, if the person's identity center is the instance's and the person may act.
+// scopeGrants is what an application needs for people to use their grants through it.
+const scopeGrants = "s3:access_grants:read_write"
+
+// identityOf is the person of a caller, if the person's identity center is the instance's, the application through which
+// the person came may ask for data, and the person may act.
 func (s *Service) identityOf(ctx context.Context, i *Instance, c *caller.Caller) (*caller.Identity, error) {
 	p := c.OnBehalf
 	switch {
@@ -275,6 +279,14 @@ func (s *Service) identityOf(ctx context.Context, i *Instance, c *caller.Caller)
 	}
 	if err := s.People.PersonActive(ctx, p); err != nil {
 		return nil, err
+	}
+	if p.ApplicationARN != "" {
+		switch {
+		case !p.Grants:
+			return nil, errors.New("the person signed in for less than the scope " + scopeGrants)
+		case !s.Center.GrantsReach(p.ApplicationARN, i.Application, i.IdentityCenter):
+			return nil, errors.New("the application " + p.ApplicationARN + " does not have the scope " + scopeGrants + " for this access grants instance")
+		}
 	}
 	return p, nil
 }

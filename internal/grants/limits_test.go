@@ -9,6 +9,7 @@ import (
 	"github.com/lakegate/lakegate/internal/api/ssoadmin"
 	"github.com/lakegate/lakegate/internal/arn"
 	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/directory"
 )
 
@@ -55,6 +56,14 @@ func TestWhatWasTakenAwayIsGoneAtOnce(t *testing.T) {
 		{"the application is deleted", func(h *house, _, _, _, application string) {
 			must(h.centerAdmin.DeleteApplication(h.admin(owner), &ssoadmin.DeleteApplicationInput{ApplicationArn: application}))
 		}, "application is disabled or gone"},
+		{"the application loses the scope", func(h *house, _, _, _, application string) {
+			must(h.centerAdmin.DeleteApplicationAccessScope(h.admin(owner), &ssoadmin.DeleteApplicationAccessScopeInput{ApplicationArn: application, Scope: center.ScopeAccessGrants}))
+		}, "does not have the scope"},
+		{"the scope is limited to something else", func(h *house, _, _, _, application string) {
+			must(h.centerAdmin.PutApplicationAccessScope(h.admin(owner), &ssoadmin.PutApplicationAccessScopeInput{
+				ApplicationArn: application, Scope: center.ScopeAccessGrants, AuthorizedTargets: []string{application},
+			}))
+		}, "does not have the scope"},
 		{"the identity center is dissociated", func(h *house, _, _, _, _ string) {
 			must(h.DissociateAccessGrantsIdentityCenter(h.admin(owner), &s3control.DissociateAccessGrantsIdentityCenterInput{AccountId: owner}))
 		}, "associated with no identity center"},

@@ -32,6 +32,9 @@ type Center interface {
 	// InstanceOf returns the account that owns an identity center instance and its identity store.
 	InstanceOf(arn string) (account, storeID string, organization, ok bool)
 	ApplicationExists(arn string) bool
+	// GrantsReach reports whether an application has the scope of access grants for a target: the application of an access
+	// grants instance, or its identity center.
+	GrantsReach(application string, targets ...string) bool
 	CreateServiceApplication(ctx context.Context, instanceARN, account, name string) (arn string, err error)
 	DeleteServiceApplication(ctx context.Context, arn string) error
 }

@@ -89,6 +89,12 @@ func (c centers) ApplicationExists(arn string) bool {
 	return ok
 }
 
+// GrantsReach implements grants.Center.
+func (c centers) GrantsReach(application string, targets ...string) bool {
+	a, ok := c.Application(application)
+	return ok && a.ScopeReaches(center.ScopeAccessGrants, targets...)
+}
+
 // vault is the key ring as grants ask for it.
 type vault struct{ ring *session.Ring }
 

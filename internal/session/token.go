@@ -73,20 +73,21 @@ type identity struct {
 	Instance    string `json:"i"`
 	Application string `json:"a"`
 	Credential  string `json:"c"`
+	Grants      bool   `json:"g,omitempty"`
 }
 
 func toIdentity(p *caller.Identity) *identity {
 	if p == nil {
 		return nil
 	}
-	return &identity{p.UserID, p.IdentityStoreID, p.IdentityStoreARN, p.InstanceARN, p.ApplicationARN, p.CredentialID}
+	return &identity{p.UserID, p.IdentityStoreID, p.IdentityStoreARN, p.InstanceARN, p.ApplicationARN, p.CredentialID, p.Grants}
 }
 
 func (i *identity) caller() *caller.Identity {
 	if i == nil {
 		return nil
 	}
-	return &caller.Identity{UserID: i.User, IdentityStoreID: i.StoreID, IdentityStoreARN: i.StoreARN, InstanceARN: i.Instance, ApplicationARN: i.Application, CredentialID: i.Credential}
+	return &caller.Identity{UserID: i.User, IdentityStoreID: i.StoreID, IdentityStoreARN: i.StoreARN, InstanceARN: i.Instance, ApplicationARN: i.Application, CredentialID: i.Credential, Grants: i.Grants}
 }
 
 // Issue makes the credentials of a session: of the role or user in c, which must have a Session with its Expires.

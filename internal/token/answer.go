@@ -31,7 +31,7 @@ func (s *Service) issue(ctx context.Context, x *exchange, f *family) (*ssooidc.C
 	if err != nil {
 		return nil, nil, err
 	}
-	who := personOf(x.instance, f, credential)
+	who := personOf(x.instance, f, credential, x.scopes)
 	out := &ssooidc.CreateTokenWithIAMOutput{
 		AccessToken: &tokens.AccessToken, TokenType: new("Bearer"), ExpiresIn: new(int(tokens.ExpiresIn / time.Second)),
 		IssuedTokenType: new(typeAccess), Scope: x.scopes,

@@ -134,7 +134,7 @@ func (s *Service) RedeemCode(ctx context.Context, client, code, redirectURI, ver
 		return Code{}, fmt.Errorf("%w: %w", err, ErrEnded)
 	}
 	return Code{
-		Client: row.client, RedirectURI: row.redirect, Challenge: row.challenge, Person: *personOf(i, f, ""), Scopes: row.scopes,
+		Client: row.client, RedirectURI: row.redirect, Challenge: row.challenge, Person: *personOf(i, f, "", row.scopes), Scopes: row.scopes,
 		SignedIn: row.signedIn, Family: row.family,
 	}, nil
 }

@@ -56,7 +56,7 @@ func TestExchange(t *testing.T) {
 		}
 		person := &caller.Identity{
 			UserID: h.person, IdentityStoreID: h.Instance.StoreID, IdentityStoreARN: h.Instance.StoreARN(),
-			InstanceARN: h.Instance.ARN, ApplicationARN: h.app, CredentialID: credential,
+			InstanceARN: h.Instance.ARN, ApplicationARN: h.app, CredentialID: credential, Grants: true,
 		}
 		if len(*identity) > 2048 {
 			t.Errorf("the identity context has %d characters", len(*identity))

@@ -276,16 +276,17 @@ func (s *Service) openAccess(ctx context.Context, accessToken string) (Access, *
 		return Access{}, nil, err
 	}
 	return Access{
-		Client: f.client, Person: *personOf(i, f, c.Credential), Scopes: c.Scopes,
+		Client: f.client, Person: *personOf(i, f, c.Credential, c.Scopes), Scopes: c.Scopes,
 		SignedIn: f.signedIn, Expires: store.Time(c.Expires), Family: f.id,
 	}, f, nil
 }
 
 // personOf is the person of a family as sessions carry it.
-func personOf(i *center.Instance, f *family, credential string) *caller.Identity {
+func personOf(i *center.Instance, f *family, credential string, scopes []string) *caller.Identity {
 	return &caller.Identity{
 		UserID: f.user, IdentityStoreID: i.StoreID, IdentityStoreARN: i.StoreARN(),
 		InstanceARN: i.ARN, ApplicationARN: f.application, CredentialID: credential,
+		Grants: slices.Contains(scopes, center.ScopeAccessGrants),
 	}
 }
 

@@ -106,6 +106,9 @@ func TestRefreshLimits(t *testing.T) {
 		if diff := cmp.Diff([]string{"sts:identity_context", "openid"}, out.Scope); diff != "" {
 			t.Error(diff)
 		}
+		if id, err := h.ring.OpenContext(*out.AwsAdditionalDetails.IdentityContext); err != nil || id.Grants {
+			t.Errorf("a sign-in without the scope is good for access grants: %+v, %v", id, err)
+		}
 	})
 	t.Run("of another application", func(t *testing.T) {
 		secret, own := h.signIn(t), h.app
