@@ -226,15 +226,21 @@ func (s *story) attackDisabled(t *testing.T) {
 // setActive enables or disables a person by SCIM, as a corporate directory does.
 func (s *story) setActive(user string, active bool) {
 	s.t.Helper()
+	s.scim("PATCH", "/Users/"+s.userByName(user), map[string]any{
+		"schemas":    []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"},
+		"Operations": []any{map[string]any{"op": "replace", "path": "active", "value": active}},
+	})
+}
+
+// scim is a request of a provisioning client with a token of its own.
+func (s *story) scim(method, path string, in any) []byte {
+	s.t.Helper()
 	env := map[string]string{}
 	for _, v := range exports(s.lakegate("scim", "token", "--dir", s.dir, "--env")) {
 		name, value, _ := strings.Cut(v, "=")
 		env[name] = value
 	}
-	s.call("PATCH", env["SCIM_ENDPOINT"]+"/Users/"+s.userByName(user), map[string]any{
-		"schemas":    []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"},
-		"Operations": []any{map[string]any{"op": "replace", "path": "active", "value": active}},
-	}, http.Header{"Authorization": {"Bearer " + env["SCIM_TOKEN"]}})
+	return s.call(method, env["SCIM_ENDPOINT"]+path, in, http.Header{"Authorization": {"Bearer " + env["SCIM_TOKEN"]}})
 }
 
 func (s *story) attackSignatures(t *testing.T) {
