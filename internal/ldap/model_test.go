@@ -350,6 +350,34 @@ func groupsAreAsWanted(t *rapid.T, s *ldap.Snapshot, before, after *ldap.Present
 	}
 }
 
+// TestNextRunHealsOneThatWasCutOff: whatever part of a plan was applied, the next one does the rest.
+func TestNextRunHealsOneThatWasCutOff(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m, s := drawModel(t), drawSnapshot(t)
+		rules := ldap.Rules{Issuer: issuer, Delete: rapid.Bool().Draw(t, "delete")}
+		before := m.present()
+		plan := ldap.MakePlan(s, before, rules)
+		for _, c := range plan.Changes[:rapid.IntRange(0, len(plan.Changes)).Draw(t, "applied")] {
+			if err := m.apply(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rest := ldap.MakePlan(s, m.present(), rules)
+		for _, c := range rest.Changes {
+			if err := m.apply(c); err != nil {
+				t.Fatalf("%s of %s: %v\nthe first plan was %+v", c.Action, c.Source, err, plan.Changes)
+			}
+		}
+		after := m.present()
+		if again := ldap.MakePlan(s, after, rules); len(again.Changes) > 0 {
+			t.Fatalf("after the rest there is more: %+v", again.Changes)
+		}
+		othersAreUntouched(t, before, after)
+		peopleAreAsWanted(t, s, rest, after, rules)
+		groupsAreAsWanted(t, s, before, after)
+	})
+}
+
 // TestAccessGoesFirst holds the order of a plan: whoever cuts it off leaves nobody with access that they lost.
 func TestAccessGoesFirst(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

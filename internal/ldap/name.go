@@ -1,11 +1,16 @@
 package ldap
 
 import (
+	"errors"
+	"regexp"
 	"slices"
 	"strings"
 
 	goldap "github.com/go-ldap/ldap/v3"
 )
+
+// typePattern is what the type of a part of a name may be (RFC 4514 §3). The library takes more.
+var typePattern = regexp.MustCompile(`^[A-Za-z0-9.-]+$`)
 
 // canonical is the form of a distinguished name in which two that differ by case, by spaces around or within a value, by
 // escapes or by the order of a relative name's parts are the same. Servers write the same name in many ways. The name of
@@ -22,6 +27,9 @@ func canonical(dn string) (string, error) {
 		}
 		parts := make([]string, len(rdn.Attributes))
 		for j, a := range rdn.Attributes {
+			if !typePattern.MatchString(a.Type) {
+				return "", errors.New("a type is neither a name nor an object identifier")
+			}
 			value := strings.Join(strings.Fields(strings.ToLower(a.Value)), " ")
 			parts[j] = strings.ToLower(a.Type) + "=" + goldap.EscapeDN(value)
 		}
