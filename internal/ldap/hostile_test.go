@@ -135,8 +135,7 @@ func (h *hostile) heardPassword() bool {
 	return strings.Contains(h.heard.String(), slapdtest.Password)
 }
 
-func (q *question) isBind() bool   { return q.op.Tag == goldap.ApplicationBindRequest }
-func (q *question) isSearch() bool { return q.op.Tag == goldap.ApplicationSearchRequest }
+func (q *question) isBind() bool { return q.op.Tag == goldap.ApplicationBindRequest }
 
 // base and attributes are those of a search.
 func (q *question) base() string { return q.op.Children[0].Value.(string) }
