@@ -340,13 +340,18 @@ func (r *rooms) nameOf(id *caller.Identity) string {
 }
 
 // PersonActive implements session.People: the person is in the directory and enabled, the application through which it
-// came, if any, is still there and enabled, and nobody ended the sign-in.
+// came, if any, is still there, enabled and the person's to use, and nobody ended the sign-in.
 func (r *rooms) PersonActive(_ context.Context, id *caller.Identity) error {
 	if err := r.directory.PersonActive(id); err != nil {
 		return err
 	}
-	if id.ApplicationARN != "" && !r.center.ApplicationEnabled(id.ApplicationARN) {
-		return errors.New("the application " + id.ApplicationARN + " is disabled or gone")
+	if app := id.ApplicationARN; app != "" {
+		switch {
+		case !r.center.ApplicationEnabled(app):
+			return errors.New("the application " + app + " is disabled or gone")
+		case !r.center.Assigned(app, id.UserID, r.directory.GroupsOf(id.IdentityStoreID, id.UserID)):
+			return errors.New("the person is not assigned to the application " + app + ", nor is a group of theirs")
+		}
 	}
 	if r.tokens.SignInEnded(id) {
 		return errors.New("the sign-in has ended")
