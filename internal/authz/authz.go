@@ -143,11 +143,13 @@ func (a *Authorizer) Authorize(ctx context.Context, r Request) error {
 	return &Denied{Request: r, Decision: d, err: wire.AccessDenied(message)}
 }
 
-// Decide answers without noting anything: for questions on the way to another one.
+// Decide answers without noting anything: for questions on the way to another one. What cannot be decided counts as denied
+// by a policy: who asks whether anything denies must not go on because a condition key could not be found out, or because
+// the principal is gone.
 func (a *Authorizer) Decide(ctx context.Context, r Request) policy.Decision {
 	q, p, gone := a.question(ctx, r)
 	if gone != nil {
-		return policy.Decision{Reason: "because " + gone.Error()}
+		return policy.Decision{Explicit: true, Reason: "because " + gone.Error()}
 	}
 	return policy.Evaluate(q, p)
 }

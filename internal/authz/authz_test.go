@@ -260,3 +260,24 @@ func TestLateKeys(t *testing.T) {
 		})
 	}
 }
+
+// Who asks whether anything denies must not go on where that could not be found out: a policy may deny by a condition key
+// that nobody can read just now, and a principal that is gone has nothing to lose.
+func TestWhatCannotBeDecidedCountsAsDenied(t *testing.T) {
+	failure := errors.New("the disk is gone")
+	r := authz.Request{Action: get.Action, Resource: get.Resource, Late: &authz.Late{
+		Prefix: "s3:existingobjecttag/", Find: func(context.Context) (policy.Values, error) { return nil, failure },
+	}}
+	deny := named(t, policy.Identity, "deny", `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":"*","Resource":"*"},
+		{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"s3:ExistingObjectTag/class":"secret"}}}]}`)
+	ctx := caller.With(t.Context(), user())
+	for name, p := range map[string]*principals{
+		"a condition key that cannot be read": {policies: policy.Policies{Identity: []policy.Named{deny}}},
+		"a principal that is gone":            {gone: failure},
+	} {
+		if d := authorizer(p).Decide(ctx, r); d.Allowed || !d.Explicit {
+			t.Errorf("%s: %+v", name, d)
+		}
+	}
+}
