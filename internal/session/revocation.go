@@ -3,9 +3,11 @@ package session
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/lakegate/lakegate/internal/arn"
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/store"
 )
@@ -45,9 +47,11 @@ const kindRevocation = "revocation"
 type Revocations struct {
 	db   *store.DB
 	rows store.Mirror[*Revocation]
-	// count spares the look-ups while there are none; by finds them, under the mirror's lock.
+	// count spares the look-ups while there are none; by finds them, and of tells how many an account has, under the
+	// mirror's lock.
 	count atomic.Int64
 	by    map[revoked][]*Revocation
+	of    map[string]int
 }
 
 // revoked is one thing that may have been revoked.
@@ -57,19 +61,34 @@ type revoked struct {
 	value   string
 }
 
+// sessionsOf is the kind by which a revoked role is found from the ARN of one of its sessions, which has no path. In an
+// account no two roles have the same name.
+const sessionsOf RevocationKind = "sessions of"
+
+// keys are what a revocation is found by.
+func (r *Revocation) keys() []revoked {
+	keys := []revoked{{r.Account, r.Kind, r.Value}}
+	if name, err := arn.Parse(r.Value); err == nil && r.Kind == RevokeRole {
+		keys = append(keys, revoked{r.Account, sessionsOf, name.Account + "/" + r.Value[strings.LastIndexByte(r.Value, '/')+1:]})
+	}
+	return keys
+}
+
 // OpenRevocations reads the list and follows its changes.
 func OpenRevocations(ctx context.Context, db *store.DB) (*Revocations, error) {
 	l := &Revocations{db: db}
 	l.rows.Kind, l.rows.One, l.rows.Every = kindRevocation, readRevocation, eachRevocation
-	l.rows.Reset = func() { l.by = map[revoked][]*Revocation{}; l.count.Store(0) }
+	l.rows.Reset = func() { l.by, l.of = map[revoked][]*Revocation{}, map[string]int{}; l.count.Store(0) }
 	l.rows.Changed = func(_ string, before, after *(*Revocation)) {
 		if before != nil {
 			l.drop(*before)
 		}
 		if after != nil {
 			r := *after
-			k := revoked{r.Account, r.Kind, r.Value}
-			l.by[k] = append(l.by[k], r)
+			for _, k := range r.keys() {
+				l.by[k] = append(l.by[k], r)
+			}
+			l.of[r.Account]++
 			l.count.Add(1)
 		}
 	}
@@ -80,17 +99,27 @@ func OpenRevocations(ctx context.Context, db *store.DB) (*Revocations, error) {
 }
 
 func (l *Revocations) drop(r *Revocation) {
-	k := revoked{r.Account, r.Kind, r.Value}
-	left := make([]*Revocation, 0, len(l.by[k]))
-	for _, other := range l.by[k] {
-		if other.ID != r.ID {
-			left = append(left, other)
+	for _, k := range r.keys() {
+		left := make([]*Revocation, 0, len(l.by[k]))
+		for _, other := range l.by[k] {
+			if other.ID != r.ID {
+				left = append(left, other)
+			}
+		}
+		if l.by[k] = left; len(left) == 0 {
+			delete(l.by, k)
 		}
 	}
-	if l.by[k] = left; len(left) == 0 {
-		delete(l.by, k)
+	if l.of[r.Account]--; l.of[r.Account] == 0 {
+		delete(l.of, r.Account)
 	}
 	l.count.Add(-1)
+}
+
+// held is how many revocations an account has; those of every account are the empty one's.
+func (l *Revocations) held(account string) (n int) {
+	l.rows.Read(func(map[string]*Revocation) { n = l.of[account] })
+	return n
 }
 
 // Check returns why the session of a caller is over before its time, nil when it is not. Long-term keys have no session:
@@ -100,20 +129,33 @@ func (l *Revocations) Check(c *caller.Caller) error {
 		return nil
 	}
 	s := c.Session
-	names := [8]revoked{{kind: RevokeAll}, {kind: RevokeAccessKey, value: c.AccessKeyID}, {kind: RevokeSession, value: c.ARN}, {kind: RevokeRole, value: s.RoleARN}}
+	names := [...]revoked{{kind: RevokeAll}, {kind: RevokeAccessKey, value: c.AccessKeyID}, {kind: RevokeSession, value: c.ARN}, {kind: RevokeRole, value: s.RoleARN}, {}, {}}
 	n := 4
-	if s.Vended != nil {
-		names[n] = revoked{kind: RevokeSession, value: s.Vended.RequesterARN}
-		n++
-	}
 	if p := c.Named(); p != nil {
 		names[n], names[n+1] = revoked{kind: RevokePerson, value: p.UserID}, revoked{kind: RevokeApplication, value: p.ApplicationARN}
 		n += 2
 	}
-	if r := l.find(names[:n], c.Account, s.Issued); r != nil {
+	r := l.find(names[:n], c.Account, s.Issued)
+	if r == nil && s.Vended != nil {
+		r = l.findRequester(s.Vended.RequesterARN, s.Issued)
+	}
+	if r != nil {
 		return fmt.Errorf("the session was revoked by %s", r.ID)
 	}
 	return nil
+}
+
+// findRequester looks for a revocation of the session, or of its role, that asked for the credentials of a grant. It may be
+// of another account than the role of the location, and that account's to revoke.
+func (l *Revocations) findRequester(requester string, issued time.Time) *Revocation {
+	name, err := arn.Parse(requester)
+	if err != nil || name.Service != "sts" {
+		return nil
+	}
+	role, _, _ := strings.Cut(strings.TrimPrefix(name.Resource, "assumed-role/"), "/")
+	return l.find([]revoked{
+		{kind: RevokeAll}, {kind: RevokeSession, value: requester}, {kind: sessionsOf, value: name.Account + "/" + role},
+	}, name.Account, issued)
 }
 
 // CheckPerson returns why a person's sign-in, or what was made from it at a moment, no longer counts; nil when it does. The

@@ -240,3 +240,60 @@ func TestOldRevocationsGo(t *testing.T) {
 		}
 	}
 }
+
+// TestRevokingASessionEndsWhatItAskedForElsewhere: the credentials of a grant are of the role of a location, which may be in
+// another account. The account whose session asked for them ends them with it; an account that merely has a session of the
+// same name does not.
+func TestRevokingASessionEndsWhatItAskedForElsewhere(t *testing.T) {
+	for name, in := range map[string]*lakegate.CreateRevocationInput{
+		"the session":          revoke(lakegate.RevocationKindSESSION, "arn:aws:sts::222222222222:assumed-role/bearer/mateo"),
+		"all of the account's": revoke(lakegate.RevocationKindALL, ""),
+		"another session":      revoke(lakegate.RevocationKindSESSION, "arn:aws:sts::222222222222:assumed-role/bearer/other"),
+		"its role":             revoke(lakegate.RevocationKindROLE, "arn:aws:iam::222222222222:role/apps/bearer"),
+		"another role":         revoke(lakegate.RevocationKindROLE, "arn:aws:iam::222222222222:role/bearer/reader"),
+	} {
+		h := newHouse(t)
+		vended := sessionAt(h.now)
+		vended.Account, vended.ARN = "444444444444", "arn:aws:sts::444444444444:assumed-role/location/s"
+		vended.Session.RoleARN = "arn:aws:iam::444444444444:role/location"
+		must(h.revocation(foreign).CreateRevocation(h.admin(), in))
+		if err := h.revocations.Check(vended); (err == nil) != strings.HasPrefix(name, "another") {
+			t.Errorf("%s: %v", name, err)
+		}
+		vended.Session.Vended.RequesterARN = "arn:aws:sts::333333333333:assumed-role/bearer/mateo"
+		if err := h.revocations.Check(vended); err != nil {
+			t.Errorf("%s, asked for by another account: %v", name, err)
+		}
+		vended.Session.Vended.RequesterARN = "arn:aws:sts::222222222222:assumed-role/bearer/mateo"
+		must(h.revocation(foreign).DeleteRevocation(h.admin(), &lakegate.DeleteRevocationInput{
+			RevocationId: must(h.revocation(foreign).ListRevocations(h.admin(), &lakegate.ListRevocationsInput{})).Revocations[0].RevocationId,
+		}))
+		if err := h.revocations.Check(vended); err != nil {
+			t.Errorf("%s, after it was taken back: %v", name, err)
+		}
+	}
+}
+
+// TestNoAccountUsesUpTheRevocations: whoever administers a member account cannot keep the management account from ending
+// that account's sessions by filling the list.
+func TestNoAccountUsesUpTheRevocations(t *testing.T) {
+	h := newHouse(t)
+	member, ctx := h.revocation(foreign), h.admin()
+	var err error
+	made := 0
+	for ; err == nil && made <= 10_000; made++ {
+		_, err = member.CreateRevocation(ctx, revoke(lakegate.RevocationKindALL, ""))
+	}
+	wantCode(t, err, "ServiceQuotaExceededException")
+	if made > 1001 {
+		t.Errorf("a member account has %d", made)
+	}
+	if _, err := h.revocation(management).CreateRevocation(ctx, revoke(lakegate.RevocationKindALL, "")); err != nil {
+		t.Errorf("the management account: %v", err)
+	}
+	own := must(member.ListRevocations(ctx, &lakegate.ListRevocationsInput{})).Revocations
+	must(member.DeleteRevocation(ctx, &lakegate.DeleteRevocationInput{RevocationId: own[0].RevocationId}))
+	if _, err := member.CreateRevocation(ctx, revoke(lakegate.RevocationKindALL, "")); err != nil {
+		t.Errorf("after one was taken back: %v", err)
+	}
+}

@@ -29,8 +29,12 @@ type RevocationService struct {
 	Authorizer  *authz.Authorizer
 }
 
-// maxRevocations bounds the list, all accounts together: it is in memory.
-const maxRevocations = 10_000
+// The bounds of the list, which is in memory: of the management account, and of each other one. They are counted apart, so
+// that no account uses up what the management account may need in an emergency.
+const (
+	maxRevocations        = 10_000
+	maxAccountRevocations = 1000
+)
 
 // CreateRevocation ends sessions: the next request of each is refused.
 func (s *RevocationService) CreateRevocation(ctx context.Context, in *lakegate.CreateRevocationInput) (*lakegate.CreateRevocationOutput, error) {
@@ -58,8 +62,12 @@ func (s *RevocationService) CreateRevocation(ctx context.Context, in *lakegate.C
 			return nil, lakegate.AccessDeniedException("The account " + c.Account + " may revoke the sessions of its own roles. Those of people, applications and other accounts are for the management account.")
 		}
 	}
-	if s.Revocations.count.Load() >= maxRevocations {
-		return nil, lakegate.ServiceQuotaExceededException(fmt.Sprintf("There are %d revocations. Delete old ones, or revoke a role, a person or all.", maxRevocations))
+	most := maxRevocations
+	if r.Account != "" {
+		most = maxAccountRevocations
+	}
+	if s.Revocations.held(r.Account) >= most {
+		return nil, lakegate.ServiceQuotaExceededException(fmt.Sprintf("There are %d revocations. Delete old ones, or revoke a role, a person or all.", most))
 	}
 	if err := s.Revocations.db.Update(ctx, func(tx *store.Tx) error { return insertRevocation(ctx, tx, r) }); err != nil {
 		return nil, fmt.Errorf("store revocation: %w", err)
