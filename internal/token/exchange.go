@@ -37,8 +37,13 @@ func (s *Service) exchangeAssertion(ctx context.Context, x *exchange) (*ssooidc.
 	}
 	f := s.newFamily(x)
 	f.issuer = x.issuer.ARN
-	if !a.claims.issued.IsZero() {
+	// An issuer whose clock is ahead must not put the sign-in behind a revocation that is yet to come.
+	if !a.claims.issued.IsZero() && a.claims.issued.Before(x.now) {
 		f.signedIn = a.claims.issued
+	}
+	// A token that was taken before the revocation would otherwise give an identity context of after it.
+	if err := s.checkRevoked(f); err != nil {
+		return nil, x.refuseToken("assertion", err)
 	}
 	out, refresh, err := s.issue(ctx, x, f)
 	if err != nil {

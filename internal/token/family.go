@@ -181,11 +181,26 @@ func (s *Service) tokens(ctx context.Context, f *family, scopes []string, now, e
 	return out, credential, hash, nil
 }
 
+// checkRevoked says why a sign-in was revoked, with ErrEnded: the person's, the application's, or that of the application
+// whose token was exchanged for it.
+func (s *Service) checkRevoked(f *family) error {
+	through := []string{f.application}
+	if f.grantType == center.GrantTokenExchange {
+		through = append(through, f.issuer)
+	}
+	for _, application := range through {
+		if err := s.revoked(f.user, application, f.signedIn); err != nil {
+			return fmt.Errorf("%w: %w", err, ErrEnded)
+		}
+	}
+	return nil
+}
+
 // stands asks whether what a family is of is still there: the sign-in, the instance, the person, the application and the
 // assignment.
 func (s *Service) stands(f *family) (*center.Instance, error) {
-	if err := s.revoked(f.user, f.application, f.signedIn); err != nil {
-		return nil, fmt.Errorf("%w: %w", err, ErrEnded)
+	if err := s.checkRevoked(f); err != nil {
+		return nil, err
 	}
 	i, ok := s.center.Instance(f.instance)
 	if !ok {

@@ -38,8 +38,8 @@ func (s *Service) findRefresh(ctx context.Context, client, secret string, issued
 	case !now.Before(old.family.expires):
 		return old, fmt.Errorf("the sign-in is too long ago: %w", ErrExpired)
 	}
-	if err := s.revoked(old.family.user, old.family.application, old.family.signedIn); err != nil {
-		return old, fmt.Errorf("%w: %w", err, ErrEnded)
+	if err := s.checkRevoked(old.family); err != nil {
+		return old, err
 	}
 	return old, nil
 }
