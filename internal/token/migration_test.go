@@ -34,16 +34,24 @@ func TestRefreshTokensOfBefore(t *testing.T) {
 				return err
 			}
 		}
+		// One of an application that is gone has no family, and nothing would ever remove it.
+		if _, err := tx.Exec(t.Context(), `INSERT INTO refresh_tokens (hash, family, application, user_id, issuer, scopes, signed_in, expires, used)
+			SELECT ?, 'gone', 'gone', user_id, issuer, scopes, signed_in, expires, 0 FROM refresh_tokens WHERE used = 0`, []byte("gone")); err != nil {
+			return err
+		}
 		_, err := tx.Exec(t.Context(), `DELETE FROM goose_db_version WHERE version_id = 12`)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(rows(t, h, `SELECT family FROM refresh_tokens`)); n != 2 {
+	if n := len(rows(t, h, `SELECT family FROM refresh_tokens`)); n != 3 {
 		t.Fatalf("%d refresh tokens of before", n)
 	}
 	after := h.node(t)
+	if left := rows(t, after, `SELECT family FROM token_refreshes WHERE family = 'gone'`); len(left) > 0 {
+		t.Errorf("%d refresh tokens without a family", len(left))
+	}
 	next, err := after.refresh(t.Context(), *out.RefreshToken)
 	if err != nil {
 		t.Fatal(err)

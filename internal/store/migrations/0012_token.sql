@@ -32,7 +32,7 @@ CREATE INDEX token_refreshes_by_family ON token_refreshes (family);
 INSERT INTO token_families (id, parent, client, application, instance, user_id, grant_type, issuer, scopes, signed_in, expires, ended)
     SELECT DISTINCT r.family, '', r.application, r.application, a.instance, r.user_id, 'urn:ietf:params:oauth:grant-type:jwt-bearer', r.issuer, r.scopes, r.signed_in, r.expires, 0
     FROM refresh_tokens r JOIN center_applications a ON a.arn = r.application;
-INSERT INTO token_refreshes (hash, family, used) SELECT hash, family, used FROM refresh_tokens;
+INSERT INTO token_refreshes (hash, family, used) SELECT hash, family, used FROM refresh_tokens WHERE family IN (SELECT id FROM token_families);
 DROP TABLE refresh_tokens;
 
 -- Authorization codes, as SHA-256. A code that was used is kept, so that a second use is known as one.
