@@ -40,7 +40,7 @@ type Gateway struct {
 	Authorizer    *authz.Authorizer
 	Trail         *trail.Trail
 	People        People
-	// Grants may be nil: then a person's session reaches objects with the credentials of GetDataAccess alone, as at AWS.
+	// AccessGrants may be nil: then a person's session reaches objects with the credentials of GetDataAccess alone, as at AWS.
 	AccessGrants Grants
 	Hosts        HostRules
 	Region       string

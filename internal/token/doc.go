@@ -15,7 +15,8 @@
 // and the most that it may be for. Access tokens and refresh tokens refer to it and are asked against it on every use, on
 // any node; credential ids begin with its name, so that the sessions which were made from an identity context can be asked
 // too (SignInEnded). A family ends as one, by EndSession or because a code or a refresh token came twice, and takes along
-// those that were exchanged from its access tokens. None lasts longer than eight hours after the sign-in.
+// those that were exchanged from its access tokens. None lasts longer after the sign-in than the instance says: eight
+// hours, unless its sign-in provider has another time.
 //
 // Background sessions, which on AWS go on for days after the person left, are for AWS's own applications. As there, the
 // setting of an application that customers manage is kept and answered, and gives it nothing.
