@@ -158,7 +158,8 @@ func (a *applier) join(ctx context.Context, c *Change) error {
 	var last error
 	for part := range slices.Chunk(ids, membersAtOnce) {
 		err := a.addMembers(ctx, c, groupID, part)
-		if _, refused := errors.AsType[*directory.Error](err); refused && len(part) > 1 {
+		_, refused := errors.AsType[*directory.Error](err)
+		if refused && len(part) > 1 {
 			for _, id := range part {
 				if err = a.addMembers(ctx, c, groupID, []string{id}); err != nil {
 					if _, refused = errors.AsType[*directory.Error](err); !refused {
@@ -169,8 +170,12 @@ func (a *applier) join(ctx context.Context, c *Change) error {
 			}
 			continue
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+		case refused:
 			last = err
+		default:
+			return err
 		}
 	}
 	return last

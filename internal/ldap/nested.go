@@ -1,6 +1,7 @@
 package ldap
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -66,7 +67,7 @@ func (b *book) canonical(dn string) string {
 
 // resolve finds out who belongs to each group, through the groups in it. Members that are neither people nor groups of the
 // source are nobody: computers, people outside of the base, names that are gone. Circles end where they began.
-func (c *Config) resolve(people []Person, groups []foundGroup) error {
+func (c *Config) resolve(ctx context.Context, people []Person, groups []foundGroup) error {
 	b := c.book(people, groups)
 	direct, children := make([][]string, len(groups)), make([][]int, len(groups))
 	for i, g := range groups {
@@ -87,6 +88,10 @@ func (c *Config) resolve(people []Person, groups []foundGroup) error {
 	}
 	total := 0
 	for i := range groups {
+		// Groups that hold each other in long chains take long, and nothing here reads from the server.
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		members := map[string]bool{}
 		seen, todo := map[int]bool{i: true}, []int{i}
 		for len(todo) > 0 {

@@ -23,7 +23,7 @@ func (c *connection) read(now time.Time) (*Snapshot, error) {
 		return nil, err
 	}
 	if c.cfg.Nested != nestedChain {
-		if err := c.cfg.resolve(s.People, groups); err != nil {
+		if err := c.cfg.resolve(c.ctx, s.People, groups); err != nil {
 			return nil, err
 		}
 	}
