@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"html/template"
 	"log/slog"
@@ -127,7 +128,8 @@ func (s *Service) Tend(ctx context.Context) error {
 	}
 	err := s.db.Update(ctx, func(tx *store.Tx) error {
 		for _, arn := range orphans {
-			if err := deleteProvider(ctx, tx, arn); err != nil {
+			// Another node may have been quicker.
+			if err := deleteProvider(ctx, tx, arn); err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
 		}
