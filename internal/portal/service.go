@@ -68,7 +68,7 @@ type Service struct {
 }
 
 // scopeAccounts is the scope of an access token for the portal.
-const scopeAccounts = "sso:account:access"
+const scopeAccounts = center.ScopeAccountAccess
 
 // bearer is who shows an access token.
 type bearer struct {

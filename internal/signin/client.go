@@ -17,6 +17,7 @@ import (
 	"github.com/lakegate/lakegate/internal/api/ssooidc"
 	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/trail"
 )
 
@@ -28,7 +29,7 @@ const (
 )
 
 // scopeAccounts is the one scope that public clients may have: to see and use the accounts that the person is assigned to.
-const scopeAccounts = "sso:account:access"
+const scopeAccounts = center.ScopeAccountAccess
 
 // Bounds of a registration.
 const (
