@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // the SDKs name their cache files by it
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -64,32 +61,7 @@ func openSignIn(ctx context.Context, s *streams, c *credentialsCommand) (*signIn
 	if time.Until(i.token.ExpiresAt) > earlier {
 		return i, nil
 	}
-	return i, i.refresh(ctx, s, path)
-}
-
-// tokenPath is where the AWS CLI and SDKs keep the tokens of an sso-session.
-func tokenPath(s *streams, session string) (string, error) {
-	sum := sha1.Sum([]byte(session)) //nolint:gosec // a file name
-	return awsFile(s, "", "sso", "cache", hex.EncodeToString(sum[:])+".json")
-}
-
-// readToken reads the file of a sign-in; nil when there is none.
-func readToken(path string) (*ssoToken, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the person's own tokens
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read token cache: %w", err)
-	}
-	var t ssoToken
-	if err := json.Unmarshal(text, &t); err != nil {
-		return nil, fmt.Errorf("read token cache %s: %w", path, err)
-	}
-	if t.AccessToken == "" || t.Region == "" {
-		return nil, nil
-	}
-	return &t, nil
+	return i, i.refresh(ctx, path)
 }
 
 // over are the answers of CreateToken by which a sign-in cannot go on.
@@ -97,7 +69,7 @@ var over = []string{"InvalidGrantException", "ExpiredTokenException", "InvalidCl
 
 // refresh exchanges the refresh token, which is good for one exchange: of processes that run at the same time, one does it and
 // the others read what it got. A token that is used twice would end the sign-in.
-func (i *signIn) refresh(ctx context.Context, s *streams, path string) error {
+func (i *signIn) refresh(ctx context.Context, path string) error {
 	unlock, err := lockFile(ctx, path+".lock")
 	if err != nil {
 		return err
@@ -127,8 +99,7 @@ func (i *signIn) refresh(ctx context.Context, s *streams, path string) error {
 			if out.RefreshToken != nil {
 				t.RefreshToken = *out.RefreshToken
 			}
-			_, err = t.save(s, i.session)
-			return err
+			return t.save(path)
 		case slices.Contains(over, codeOf(err)):
 			err = i.ended()
 		default:

@@ -49,8 +49,11 @@ func (c *loginCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	path, err := tokens.save(s, c.SSOSession)
+	path, err := tokenPath(s, c.SSOSession)
 	if err != nil {
+		return err
+	}
+	if err := tokens.save(path); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(s.out, `Signed in until %s; the AWS CLI and SDKs refresh it from %s

@@ -4,6 +4,7 @@ import (
 	"crypto/sha1" //nolint:gosec // the SDKs name their cache files by it
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,23 +26,42 @@ type ssoToken struct {
 	RefreshToken          string    `json:"refreshToken,omitempty"`
 }
 
-// save writes the token where the SDKs look for the one of an sso-session, readable by its owner alone, in one step.
-func (t *ssoToken) save(s *streams, session string) (string, error) {
-	dir, err := awsFile(s, "", "sso", "cache")
-	if err != nil {
-		return "", err
+// tokenPath is where the AWS CLI and SDKs keep the tokens of an sso-session.
+func tokenPath(s *streams, session string) (string, error) {
+	sum := sha1.Sum([]byte(session)) //nolint:gosec // a file name
+	return awsFile(s, "", "sso", "cache", hex.EncodeToString(sum[:])+".json")
+}
+
+// readToken reads the file of a sign-in; nil when there is none.
+func readToken(path string) (*ssoToken, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the person's own tokens
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("create token cache: %w", err)
+	if err != nil {
+		return nil, fmt.Errorf("read token cache: %w", err)
+	}
+	var t ssoToken
+	if err := json.Unmarshal(text, &t); err != nil {
+		return nil, fmt.Errorf("read token cache %s: %w", path, err)
+	}
+	if t.AccessToken == "" || t.Region == "" {
+		return nil, nil
+	}
+	return &t, nil
+}
+
+// save writes the token to its file, readable by its owner alone, in one step.
+func (t *ssoToken) save(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("create token cache: %w", err)
 	}
 	text, err := json.Marshal(t)
 	if err != nil {
-		return "", fmt.Errorf("encode token: %w", err)
+		return fmt.Errorf("encode token: %w", err)
 	}
-	sum := sha1.Sum([]byte(session)) //nolint:gosec // a file name
-	path := filepath.Join(dir, hex.EncodeToString(sum[:])+".json")
 	if err := store.WriteFile(path, text, 0o600); err != nil {
-		return "", fmt.Errorf("write token cache: %w", err)
+		return fmt.Errorf("write token cache: %w", err)
 	}
-	return path, nil
+	return nil
 }
