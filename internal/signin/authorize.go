@@ -134,7 +134,7 @@ var applicationScopes = []string{"aws", scopeOpenID, "sts:identity_context"}
 // narrow holds the scopes that were asked for against those of the client.
 func (a *authorization) narrow() bool {
 	have := []string{scopeAccounts}
-	if !a.public {
+	if a.trusted() {
 		have = append(a.app.ScopeNames(), applicationScopes...)
 	} else if len(a.scopes) == 0 {
 		a.scopes = have
@@ -158,21 +158,28 @@ func (a *authorization) failed(problem, why string) *answer {
 	return &answer{redirect: a.answered(url.Values{"error": {problem}, "error_description": {why}})}
 }
 
+// trusted reports whether the client needs no word of the person: an application that whoever owns the instance registered,
+// who decides over its people anyway. A public client could be any program that opens a browser, and an application of
+// another account anybody's who administers one of the organization's accounts: either could act as whoever follows a link.
+func (a *authorization) trusted() bool {
+	return !a.public && a.app.Account == a.instance.Account
+}
+
 // formTarget is the origin of the redirect URI, for the policy of a page whose form leads there. A policy cannot name an
-// IPv6 address.
+// IPv6 address, and what a URI admits in a host or scheme must not write into the policy.
 func (a *authorization) formTarget() string {
 	u, err := url.Parse(a.redirect)
 	switch {
-	case err != nil:
+	case err != nil || u.Scheme == "" || strings.ContainsAny(u.Host, ";,'\"*()<>"):
 		return ""
-	case strings.HasPrefix(u.Host, "["):
+	case u.Host == "" || strings.HasPrefix(u.Host, "["):
 		return u.Scheme + ":"
 	}
 	return u.Scheme + "://" + u.Host
 }
 
-// showAuthorize is the authorization endpoint. Who uses an application of the identity center was told of it by their
-// administrators and goes on at once; a public client could be any program that opens a browser, so the person is asked.
+// showAuthorize is the authorization endpoint. Who uses an application of the instance's own account was told of it by their
+// administrators and goes on at once; for any other client the person is asked.
 func (s *Service) showAuthorize(ctx context.Context, r *http.Request) (*answer, error) {
 	a, b, out, err := s.authorize(ctx, r, r.URL.RawQuery)
 	if out != nil || err != nil {
@@ -186,9 +193,15 @@ func (s *Service) showAuthorize(ctx context.Context, r *http.Request) (*answer, 
 		return nil, err
 	}
 	noteOutcome(trail.From(ctx), "asked the person")
-	return &answer{page: "authorize", formTarget: a.formTarget(), view: question{
-		frame: s.frame("Allow access?"), Client: a.name, Person: shown(b.person), Ticket: ticket,
-	}}, nil
+	q := question{frame: s.frame("Allow access?"), Client: a.name, Person: shown(b.person), Ticket: ticket}
+	if !a.public {
+		asked := a.scopes
+		if len(asked) == 0 { // it gets all that it has
+			asked = a.app.ScopeNames()
+		}
+		q.Account, q.Site, q.Accounts = a.app.Account, a.redirect, slices.Contains(asked, scopeAccounts)
+	}
+	return &answer{page: "authorize", formTarget: a.formTarget(), view: q}, nil
 }
 
 // authorize reads the request and finds who is signed in. When there is nothing left to decide it returns the answer.

@@ -199,15 +199,15 @@ func TestAuthorizeAsksForAFreshSignIn(t *testing.T) {
 const appRedirect = "https://app.example.com/callback?tenant=1"
 
 // An application of the identity center with the authorization code grant.
-func newApplication(t *testing.T, h *house, assignment bool) string {
+func newApplication(t *testing.T, h *house, account string, assignment bool, redirect ...string) string {
 	t.Helper()
-	ctx := h.As(t.Context(), member, "Admin")
+	ctx := h.As(t.Context(), account, "Admin")
 	out, err := h.Service.CreateApplication(ctx, &ssoadmin.CreateApplicationInput{InstanceArn: h.Instance.ARN, ApplicationProviderArn: center.ProviderCustom, Name: "App"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	app := *out.ApplicationArn
-	if _, err := h.Service.PutApplicationGrant(ctx, &ssoadmin.PutApplicationGrantInput{ApplicationArn: app, GrantType: center.GrantAuthorizationCode, Grant: &ssoadmin.Grant{AuthorizationCode: &ssoadmin.AuthorizationCodeGrant{RedirectUris: []string{appRedirect}}}}); err != nil {
+	if _, err := h.Service.PutApplicationGrant(ctx, &ssoadmin.PutApplicationGrantInput{ApplicationArn: app, GrantType: center.GrantAuthorizationCode, Grant: &ssoadmin.Grant{AuthorizationCode: &ssoadmin.AuthorizationCodeGrant{RedirectUris: append(redirect, appRedirect)}}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.Service.PutApplicationAssignmentConfiguration(ctx, &ssoadmin.PutApplicationAssignmentConfigurationInput{ApplicationArn: app, AssignmentRequired: assignment}); err != nil {
@@ -218,7 +218,7 @@ func newApplication(t *testing.T, h *house, assignment bool) string {
 
 func TestAuthorizeApplication(t *testing.T) {
 	run(t, func(t *testing.T, h *house) {
-		app, b := newApplication(t, h, false), newBrowser(h)
+		app, b := newApplication(t, h, h.Instance.Account, false), newBrowser(h)
 		b.get(h.authorizeURL(app, "redirect_uri", appRedirect, "scopes", "", "scope", "openid sts:identity_context"))
 		if !strings.HasPrefix(b.left, appRedirect+"&") || b.query().Get("tenant") != "1" || b.query().Get("state") != "the state" {
 			t.Fatalf("sent to %q", b.left)
@@ -235,16 +235,54 @@ func TestAuthorizeApplication(t *testing.T) {
 		if b.get(h.authorizeURL(app, "redirect_uri", appRedirect, "scopes", "s3:access_grants:read_write")); b.query().Get("error") != "invalid_scope" {
 			t.Errorf("a scope that it does not have: %q", b.left)
 		}
-		strict := newApplication(t, h, true)
+		strict := newApplication(t, h, h.Instance.Account, true)
 		if b.get(h.authorizeURL(strict, "redirect_uri", appRedirect, "scopes", "")); b.query().Get("error") != "access_denied" || b.query().Get("code") != "" {
 			t.Errorf("somebody who is not assigned: %q", b.left)
 		}
-		_, err = h.Service.UpdateApplication(h.As(t.Context(), member, "Admin"), &ssoadmin.UpdateApplicationInput{ApplicationArn: app, Status: new(ssoadmin.ApplicationStatus("DISABLED"))})
+		_, err = h.Service.UpdateApplication(h.As(t.Context(), h.Instance.Account, "Admin"), &ssoadmin.UpdateApplicationInput{ApplicationArn: app, Status: new(ssoadmin.ApplicationStatus("DISABLED"))})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if page := b.get(h.authorizeURL(app, "redirect_uri", appRedirect, "scopes", "")); page.status != http.StatusBadRequest || b.left != "" {
 			t.Errorf("a disabled application: %d, sent to %q", page.status, b.left)
+		}
+	})
+}
+
+// Whoever administers a member account can register an application for everybody, with their own site to return to. A link
+// to it must not be enough to act for whoever follows it: the person is asked, and told whose it is and where it leads.
+func TestApplicationsOfOtherAccountsAsk(t *testing.T) {
+	run(t, func(t *testing.T, h *house) {
+		const hostile = "https://evil.example.com;script-src*/cb"
+		app, b := newApplication(t, h, member, false, hostile), newBrowser(h)
+		page := b.get(h.authorizeURL(app, "redirect_uri", appRedirect, "scopes", ""))
+		if b.left != "" || page.title() != "Allow access?" || !strings.Contains(page.text, member) || !strings.Contains(page.text, "https://app.example.com/callback") {
+			t.Fatalf("sent to %q, shown %q", b.left, page.text)
+		}
+		if strings.Contains(page.text, "every account") {
+			t.Errorf("it asks for more than it gets: %q", page.text)
+		}
+		if csp := page.header.Get("Content-Security-Policy"); !strings.HasSuffix(csp, "form-action 'self' https://app.example.com") {
+			t.Errorf("the policy: %s", csp)
+		}
+		b.post("/authorize", url.Values{"ticket": {page.ticket()}, "answer": {"deny"}})
+		if q := b.query(); q.Get("error") != "access_denied" || q.Get("code") != "" {
+			t.Errorf("refused: %q", b.left)
+		}
+		b.post("/authorize", url.Values{"ticket": {page.ticket()}, "answer": {"allow"}})
+		if _, err := h.tokens.RedeemCode(t.Context(), app, b.query().Get("code"), appRedirect, verifier); err != nil {
+			t.Errorf("allowed: %q, %v", b.left, err)
+		}
+		_, err := h.Service.PutApplicationAccessScope(h.As(t.Context(), h.Instance.Account, "Admin"), &ssoadmin.PutApplicationAccessScopeInput{ApplicationArn: app, Scope: center.ScopeAccountAccess})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page = b.get(h.authorizeURL(app, "redirect_uri", appRedirect, "scopes", "")); !strings.Contains(page.text, "every account") {
+			t.Errorf("it does not say that accounts come with it: %q", page.text)
+		}
+		page = b.get(h.authorizeURL(app, "redirect_uri", hostile, "scopes", ""))
+		if csp := page.header.Get("Content-Security-Policy"); strings.Contains(csp, "script-src") || page.ticket() == "" {
+			t.Errorf("the redirect URI writes into the policy: %s", csp)
 		}
 	})
 }

@@ -50,10 +50,13 @@ type codeForm struct {
 	Problem string
 }
 
-// question asks the person whether a client may have their sign-in. Code, Source and Since are of a device.
+// question asks the person whether a client may have their sign-in. Code, Source and Since are of a device, Account and Site
+// of an application: whose it is, and where the answer goes. Accounts says that the application reaches the person's accounts.
 type question struct {
 	frame
 	Client, Person      string
+	Account, Site       string
+	Accounts            bool
 	Code, Source, Since string
 	Ticket              string
 }
