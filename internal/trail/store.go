@@ -15,9 +15,11 @@ type row struct {
 	at             time.Time
 	data, readOnly bool
 	delivered      bool
-	resources      []Resource
-	record         []byte
-	steps          string
+	// stranger: nobody proved who made the request, whichever accounts it concerns.
+	stranger  bool
+	resources []Resource
+	record    []byte
+	steps     string
 }
 
 func number(b bool) int64 {

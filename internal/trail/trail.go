@@ -45,8 +45,10 @@ type Trail struct {
 	stopped chan struct{}
 	closing sync.Once
 
-	// strangers and refused bound what the database takes of refusals, which cost whoever causes them nothing.
-	strangers, refused budget
+	// strangers, visitors and refused bound what the database takes of requests that cost whoever makes them nothing and
+	// change nothing: those of nobody's account, those of nobody that concern an account, such as its sign-in pages, and
+	// refused ones for data.
+	strangers, visitors, refused budget
 
 	failures atomic.Int64
 	dropped  atomic.Int64
@@ -66,6 +68,7 @@ func Open(ctx context.Context, cfg Config) (*Trail, error) {
 	t := &Trail{
 		cfg: cfg, recent: make(chan *row, 4096), flush: make(chan chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{}),
 		strangers: budget{perSecond: 10, most: 1000, now: cfg.DB.Now}, refused: budget{perSecond: 100, most: 5000, now: cfg.DB.Now},
+		visitors: budget{perSecond: 10, most: 1000, now: cfg.DB.Now},
 	}
 	log, cut, err := OpenLog(LogConfig{Dir: cfg.Dir, Now: cfg.DB.Now, Durable: cfg.Required, Failed: t.lost})
 	if err != nil {
@@ -193,7 +196,7 @@ func (t *Trail) keep(r *row, committed, failed bool) {
 		return
 	case r.data && !failed:
 		return
-	case r.account == "" && !t.strangers.spend(), r.account != "" && r.data && !t.refused.spend():
+	case r.account == "" && !t.strangers.spend(), r.account != "" && r.stranger && !r.data && !t.visitors.spend(), r.account != "" && r.data && !t.refused.spend():
 		t.dropped.Add(1)
 		return
 	}
@@ -239,7 +242,7 @@ func (e *Entry) rows(ctx context.Context, failure error) (rows []*row, text []by
 		text = record.appendOwn(append(text, shared...))
 		rows = append(rows, &row{
 			id: record.EventID, account: account, at: at, name: e.name, source: e.source, data: e.data, readOnly: e.readOnly,
-			user: userName(e.caller), accessKey: accessKey, request: req.ID, resources: record.Resources, record: text[start:len(text):len(text)], steps: steps,
+			stranger: e.caller == nil || e.caller.Account == "", user: userName(e.caller), accessKey: accessKey, request: req.ID, resources: record.Resources, record: text[start:len(text):len(text)], steps: steps,
 		})
 	}
 	return rows, text

@@ -315,6 +315,30 @@ func TestHostileTextsAreStored(t *testing.T) {
 	})
 }
 
+// TestStrangersCannotFillTheTrailOfAnAccount: a sign-in page tells which account it is of, and anybody may open it. What an
+// account did itself, and what a stranger's request changed, is kept.
+func TestStrangersCannotFillTheTrailOfAnAccount(t *testing.T) {
+	h := openHouse(t, "sqlite", Config{})
+	visit := func(failure error) {
+		t.Helper()
+		ctx, e := h.request(nil, Operation{Source: "signin.amazonaws.com", Name: "UserAuthentication"})
+		e.Resource("AWS::SSO::Instance", "arn:aws:sso:::instance/ssoins-1", centerAccount)
+		h.finish(t, ctx, e, failure)
+	}
+	const flood = 1500
+	for range flood {
+		visit(wire.AccessDenied("no"))
+		visit(nil)
+	}
+	h.do(t, user(centerAccount, "anna"), readOp, nil)
+	if got := len(h.stored(t)); got != 1001 || h.Dropped() != 2*flood-1000 {
+		t.Errorf("%d events, %d dropped", got, h.Dropped())
+	}
+	if got := len(h.lines(t)); got != 2*flood+1 {
+		t.Errorf("the log has %d lines, want all %d", got, 2*flood+1)
+	}
+}
+
 // TestRefusalsCannotFillTheDatabase: who is refused pays nothing for it, so the database takes a bounded number of such
 // events, and loses none of those of others for them.
 func TestRefusalsCannotFillTheDatabase(t *testing.T) {
