@@ -134,7 +134,7 @@ var applicationScopes = []string{"aws", scopeOpenID, "sts:identity_context"}
 // narrow holds the scopes that were asked for against those of the client.
 func (a *authorization) narrow() bool {
 	have := []string{scopeAccounts}
-	if a.trusted() {
+	if !a.public {
 		have = append(a.app.ScopeNames(), applicationScopes...)
 	} else if len(a.scopes) == 0 {
 		a.scopes = have
@@ -185,7 +185,7 @@ func (s *Service) showAuthorize(ctx context.Context, r *http.Request) (*answer, 
 	if out != nil || err != nil {
 		return out, err
 	}
-	if !a.public {
+	if a.trusted() {
 		return s.giveCode(ctx, a, b)
 	}
 	ticket, err := s.sealed(placeTicket, ticket{Kind: "authorize", Session: b.hash, Subject: r.URL.RawQuery, Expires: s.db.Now().Add(flowTime).Unix()})
