@@ -7,6 +7,7 @@ package caller
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -130,6 +131,19 @@ type Request struct {
 	Region    string // the server's Region
 	Secure    bool   // arrived over TLS
 	Time      time.Time
+}
+
+// Network is what bounds count as one source of requests: an IPv4 address, or the /64 of an IPv6 address, which one
+// customer has whole; empty for what is no address.
+func (r *Request) Network() string {
+	a, err := netip.ParseAddr(r.SourceIP)
+	if err != nil {
+		return ""
+	}
+	if a = a.Unmap().WithZone(""); a.Is4() {
+		return a.String()
+	}
+	return netip.PrefixFrom(a, 64).Masked().String()
 }
 
 type callerKey struct{}

@@ -126,7 +126,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	out, err := h.answer(ctx, w, req, found, allow)
 	if errors.Is(err, errUnauthorized) {
-		if wait, ok := h.refused.failed(origin.SourceIP, h.directory.Now()); !ok {
+		if wait, ok := h.refused.failed(origin.Network(), h.directory.Now()); !ok {
 			// Nothing was done, and each refusal recorded is a line that a stranger writes.
 			h.log.WarnContext(ctx, "too many bad SCIM tokens", slog.String("request", origin.ID), slog.String("store", storeID), slog.String("source", origin.SourceIP))
 			h.write(w, r, origin.ID, answer{}, tooSoon(wait, "There were too many requests with a token that is not valid."))

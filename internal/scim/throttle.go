@@ -1,7 +1,6 @@
 package scim
 
 import (
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -31,7 +30,6 @@ func (t *throttle) failed(source string, now time.Time) (wait time.Duration, ok 
 	if t.full == nil {
 		t.full = map[string]time.Time{}
 	}
-	source = sourceOf(source)
 	if _, known := t.full[source]; !known && len(t.full) >= maxSources {
 		for s, at := range t.full {
 			if !now.Before(at) {
@@ -52,17 +50,4 @@ func (t *throttle) failed(source string, now time.Time) (wait time.Duration, ok 
 	}
 	t.full[source] = at
 	return 0, true
-}
-
-// sourceOf is what counts as one source: an IPv4 address, or the /64 of an IPv6 address, which one customer has whole.
-func sourceOf(ip string) string {
-	a, err := netip.ParseAddr(ip)
-	if err != nil {
-		return ip[:min(len(ip), 64)]
-	}
-	if a = a.Unmap(); a.Is6() {
-		p, _ := a.WithZone("").Prefix(64) // 64 bits are fine for every IPv6 address
-		return p.String()
-	}
-	return a.String()
 }

@@ -65,7 +65,7 @@ func (c *client) may(grant string) bool { return slices.Contains(c.Grants, grant
 func (s *Service) RegisterClient(ctx context.Context, in *ssooidc.RegisterClientInput) (*ssooidc.RegisterClientOutput, error) {
 	authz.Open(ctx)
 	// The source first: one that asks without end does not use up what is there for all.
-	if !s.limits.register.take(sourceOf(caller.RequestFrom(ctx).SourceIP)) || !s.limits.registerAll.take("") {
+	if !s.limits.register.take(caller.RequestFrom(ctx).Network()) || !s.limits.registerAll.take("") {
 		return nil, slowDown(ctx, "too many clients are registered")
 	}
 	c, err := s.readClient(in)

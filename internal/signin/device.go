@@ -29,8 +29,8 @@ const (
 // StartDeviceAuthorization begins a sign-in on a device without a browser, which shows the user code to a person.
 func (s *Service) StartDeviceAuthorization(ctx context.Context, in *ssooidc.StartDeviceAuthorizationInput) (*ssooidc.StartDeviceAuthorizationOutput, error) {
 	authz.Open(ctx)
-	source := caller.RequestFrom(ctx).SourceIP
-	if !s.limits.device.take(sourceOf(source)) {
+	origin := caller.RequestFrom(ctx)
+	if !s.limits.device.take(origin.Network()) {
 		return nil, slowDown(ctx, "too many device sign-ins were started")
 	}
 	c, err := s.authenticate(ctx, in.ClientId, in.ClientSecret)
@@ -49,7 +49,7 @@ func (s *Service) StartDeviceAuthorization(ctx context.Context, in *ssooidc.Star
 	trail.From(ctx).Resource("AWS::SSO::Instance", i.ARN, i.Account)
 	now, deviceCode := s.db.Now(), newSecret()
 	d := deviceRow{
-		hash: hashOf(deviceCode), client: in.ClientId, name: c.Name, instance: i.ARN, scopes: c.Scopes, source: source,
+		hash: hashOf(deviceCode), client: in.ClientId, name: c.Name, instance: i.ARN, scopes: c.Scopes, source: origin.SourceIP,
 		created: now, expires: now.Add(deviceTime), wait: deviceWait,
 	}
 	full := false

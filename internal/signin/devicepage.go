@@ -40,7 +40,7 @@ func (s *Service) findDevice(ctx context.Context, r *http.Request) (*answer, err
 // findCode finds the device that waits under a user code. A source that tries too many codes that are nobody's is not
 // answered for a while.
 func (s *Service) findCode(ctx context.Context, typed string) (*deviceRow, *answer, error) {
-	source := sourceOf(caller.RequestFrom(ctx).SourceIP)
+	source := caller.RequestFrom(ctx).Network()
 	if s.limits.codes.full(source) {
 		return nil, nil, refuse(http.StatusTooManyRequests, "Too many wrong codes", "Wait ten minutes and try again.", errors.New("the source tried too many user codes"))
 	}

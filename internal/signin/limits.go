@@ -1,7 +1,6 @@
 package signin
 
 import (
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -76,20 +75,4 @@ func (c *counter) at(key string) string {
 		return ""
 	}
 	return key
-}
-
-// sourceOf is what is counted as one source: an IPv4 address, or the /64 that a customer of IPv6 has.
-func sourceOf(ip string) string {
-	a, err := netip.ParseAddr(ip)
-	if err != nil {
-		return ""
-	}
-	if a = a.Unmap().WithZone(""); a.Is6() {
-		p, err := a.Prefix(64)
-		if err != nil {
-			return ""
-		}
-		return p.String()
-	}
-	return a.String()
 }

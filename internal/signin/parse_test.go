@@ -105,16 +105,6 @@ func TestCounter(t *testing.T) {
 	}
 }
 
-func TestSourceOf(t *testing.T) {
-	for ip, want := range map[string]string{
-		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:db8::1": "2001:db8::/64", "2001:db8::ffff:0:0:1": "2001:db8::/64", "2001:db8:0:1::1": "2001:db8:0:1::/64", "x": "", "": "",
-	} {
-		if got := sourceOf(ip); got != want {
-			t.Errorf("%q: %q, want %q", ip, got, want)
-		}
-	}
-}
-
 func TestValueOf(t *testing.T) {
 	claims := map[string]any{
 		"oid": "1", "email": "a@example.com", "n": 5.0, "long": strings.Repeat("x", 1025), "a": map[string]any{"b": map[string]any{"c": "deep"}}, "a.b": "flat",
