@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"text/tabwriter"
-	"unicode"
 )
 
 type doctorCommand struct {
@@ -139,14 +137,4 @@ func (d *diagnosis) print(out io.Writer) error {
 		_, _ = fmt.Fprintln(w, "\nNo step fails.")
 	}
 	return w.Flush()
-}
-
-// plain leaves out of a text what would steer a terminal: applications, people and groups have the names that others gave.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
 }

@@ -91,7 +91,7 @@ func (r *syncRun) print(s *streams) error {
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(w, "Run\t%s\nState\t%s\n", r.Sync.SyncID, r.Sync.State)
 	if r.Sync.State == "SUCCEEDED" && r.Sync.Message != "" {
-		_, _ = fmt.Fprintf(w, "Note\t%s\n", r.Sync.Message)
+		_, _ = fmt.Fprintf(w, "Note\t%s\n", plain(r.Sync.Message))
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Counts)) {
 		_, _ = fmt.Fprintf(w, "%s\t%d\n", name, r.Counts[name])
@@ -100,7 +100,7 @@ func (r *syncRun) print(s *streams) error {
 		_, _ = fmt.Fprintln(w, "\nPlanned\t")
 	}
 	for _, c := range r.Changes {
-		_, _ = fmt.Fprintf(w, "  %s\t%s", c.Action, c.Name)
+		_, _ = fmt.Fprintf(w, "  %s\t%s", c.Action, plain(c.Name))
 		if c.MemberCount > 0 {
 			_, _ = fmt.Fprintf(w, " (%d members)", c.MemberCount)
 		}
@@ -110,7 +110,7 @@ func (r *syncRun) print(s *streams) error {
 		_, _ = fmt.Fprintf(w, "\nProblems\t%d\n", r.Sync.ProblemCount)
 	}
 	for _, p := range r.Problems {
-		_, _ = fmt.Fprintf(w, "  %s\t%s\n", p.Entry, p.Message)
+		_, _ = fmt.Fprintf(w, "  %s\t%s\n", plain(p.Entry), plain(p.Message))
 	}
 	return w.Flush()
 }
@@ -146,7 +146,7 @@ func (c *ldapRunsCommand) Run(ctx context.Context, s *streams) error {
 			trigger += " (dry run)"
 		}
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\n", time.UnixMilli(int64(r.StartedAt*1000)).UTC().Format(time.RFC3339), r.State, trigger,
-			r.ChangeCount, r.ProblemCount, r.SyncID, r.Message)
+			r.ChangeCount, r.ProblemCount, r.SyncID, plain(r.Message))
 	}
 	return w.Flush()
 }
@@ -169,7 +169,7 @@ func (c *ldapTestCommand) Run(ctx context.Context, s *streams) error {
 	}
 	summary, problems, err := ldap.Probe(ctx, cfg.LDAP, s.getenv, time.Now())
 	for _, p := range problems {
-		_, _ = fmt.Fprintf(s.err, "%s: %s\n", p.Entry, p.Message)
+		_, _ = fmt.Fprintf(s.err, "%s: %s\n", plain(p.Entry), plain(p.Message))
 	}
 	if err != nil {
 		return err

@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, s *streams) int {
 		kong.Bind(s),
 	)
 	if err != nil {
-		_, _ = fmt.Fprintln(s.err, "lakegate:", err)
+		_, _ = fmt.Fprintln(s.err, "lakegate:", plainLines(err.Error()))
 		return exitFailed
 	}
 	if len(args) == 0 {
@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, s *streams) int {
 		return exit
 	}
 	if err != nil {
-		_, _ = fmt.Fprintln(s.err, "lakegate:", err)
+		_, _ = fmt.Fprintln(s.err, "lakegate:", plainLines(err.Error()))
 		if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context != nil {
 			parser.Stdout = s.err
 			_ = parse.Context.PrintUsage(true)
@@ -85,7 +85,7 @@ func run(ctx context.Context, args []string, s *streams) int {
 		return exitUsage
 	}
 	if err := command.Run(); err != nil {
-		_, _ = fmt.Fprintln(s.err, "lakegate:", err)
+		_, _ = fmt.Fprintln(s.err, "lakegate:", plainLines(err.Error()))
 		return exitFailed
 	}
 	return 0

@@ -132,7 +132,7 @@ func (c *revokeListCommand) Run(ctx context.Context, s *streams) error {
 			if r.Account == "" {
 				r.Account = "every"
 			}
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%q\n", r.RevocationID, what, time.UnixMilli(int64(r.IssuedBefore*1000)).UTC().Format(time.RFC3339), r.Account, r.CreatedBy, r.Reason)
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%q\n", r.RevocationID, plain(what), time.UnixMilli(int64(r.IssuedBefore*1000)).UTC().Format(time.RFC3339), r.Account, plain(r.CreatedBy), r.Reason)
 		}
 		if page.NextToken == "" {
 			return w.Flush()

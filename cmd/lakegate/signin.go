@@ -140,7 +140,7 @@ func (c *signInShowCommand) Run(ctx context.Context, s *streams) error {
 		{"Client secret", secret}, {"Scopes", strings.Join(p.Scopes, " ")}, {"Person", p.ClaimAttributePath + " = " + p.IdentityStoreAttributePath},
 		{"Browser session", (time.Duration(p.SessionMinutes) * time.Minute).String()}, {"Updated", time.UnixMilli(int64(p.UpdatedAt * 1000)).UTC().Format(time.RFC3339)},
 	} {
-		_, _ = fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
+		_, _ = fmt.Fprintf(w, "%s\t%s\n", line[0], plain(line[1]))
 	}
 	return w.Flush()
 }

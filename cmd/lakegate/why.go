@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"text/tabwriter"
 	"time"
 )
@@ -45,10 +46,14 @@ func (c *whyCommand) Run(ctx context.Context, s *streams) error {
 	if err := server.call(ctx, "Why", map[string]any{"RequestId": c.RequestID}, &a); err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	return a.print(s.out)
+}
+
+func (a *answer) print(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
-			_, _ = fmt.Fprintf(w, "%s\t%s\n", name, value)
+			_, _ = fmt.Fprintf(w, "%s\t%s\n", name, plain(value))
 		}
 	}
 	line("Request", a.RequestID)
@@ -63,7 +68,7 @@ func (c *whyCommand) Run(ctx context.Context, s *streams) error {
 		_, _ = fmt.Fprintln(w, "\nSteps\t")
 	}
 	for _, step := range a.Steps {
-		_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\n", step.Outcome, step.Step, step.Detail)
+		_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\n", step.Outcome, plain(step.Step), plain(step.Detail))
 	}
 	return w.Flush()
 }
