@@ -72,6 +72,9 @@ func (s *Organizations) CreateAccount(ctx context.Context, in *organizations.Cre
 	if a.ID, a.Tags, err = readAccountTags(in.Tags); err != nil {
 		return nil, err
 	}
+	if strings.HasPrefix(nameKey(deref(in.RoleName)), nameKey(reservedName)) {
+		return nil, invalidInput("INVALID_ROLE_NAME", "Role names that begin with "+reservedName+" are reserved for AWS services.")
+	}
 	asked := a.ID != ""
 	if !asked {
 		if a.ID, err = newAccountID(); err != nil {

@@ -88,6 +88,8 @@ func TestAccountsThatCannotBeCreated(t *testing.T) {
 			wantCode(t, err, c.want)
 		})
 	}
+	_, err := h.org.CreateAccount(ctx, &organizations.CreateAccountInput{AccountName: "n", Email: "n@example.com", RoleName: new("awsreservedSSO_Admin_0123456789abcdef")})
+	wantCode(t, err, "InvalidInputException") // it would pass for a role of the identity center, and be none
 	failed := must(h.org.CreateAccount(ctx, &organizations.CreateAccountInput{AccountName: "n", Email: strings.ToUpper(member + "@example.com")})).CreateAccountStatus
 	if *failed.State != organizations.CreateAccountStateFAILED || *failed.FailureReason != organizations.CreateAccountFailureReasonEMAILALREADYEXISTS || failed.AccountId != nil {
 		t.Errorf("an address that is taken: %+v", failed)
@@ -99,7 +101,7 @@ func TestAccountsThatCannotBeCreated(t *testing.T) {
 	if len(list.CreateAccountStatuses) != 1 || *list.CreateAccountStatuses[0].Id != *failed.Id {
 		t.Errorf("failed requests: %+v", list)
 	}
-	_, err := h.org.DescribeCreateAccountStatus(ctx, &organizations.DescribeCreateAccountStatusInput{CreateAccountRequestId: "car-aaaaaaaaaaaaaaaaaaaa"})
+	_, err = h.org.DescribeCreateAccountStatus(ctx, &organizations.DescribeCreateAccountStatusInput{CreateAccountRequestId: "car-aaaaaaaaaaaaaaaaaaaa"})
 	wantCode(t, err, "CreateAccountStatusNotFoundException")
 }
 
