@@ -34,7 +34,8 @@ func (e *Entity) checkNotProtected() error {
 
 // checkRoleName keeps the path and the names of protected roles free.
 func checkRoleName(path, name string) error {
-	if strings.HasPrefix(strings.ToLower(path), reservedPath) {
+	// An empty part is no part to whoever tidies paths.
+	if strings.HasPrefix("/"+strings.TrimLeft(strings.ToLower(path), "/"), reservedPath) {
 		return iam.InvalidInputException("The path " + reservedPath + " is reserved for AWS services.")
 	}
 	if strings.HasPrefix(nameKey(name), nameKey(reservedName)) {
