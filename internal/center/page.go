@@ -3,6 +3,7 @@ package center
 import (
 	"encoding/base64"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/lakegate/lakegate/internal/api/ssoadmin"
 )
@@ -21,7 +22,8 @@ func after(list string, token *string) (string, error) {
 	}
 	text, err := base64.URLEncoding.Strict().DecodeString(*token)
 	last, ok := strings.CutPrefix(string(text), "1 "+list+" ")
-	if err != nil || !ok {
+	// No key holds what a database refuses as text.
+	if err != nil || !ok || !utf8.ValidString(last) || strings.ContainsRune(last, 0) {
 		return "", ssoadmin.ValidationException("The provided NextToken is not valid for this request.")
 	}
 	return last, nil

@@ -23,6 +23,10 @@ func (s *Service) provision(ctx context.Context, tx *store.Tx, i *Instance, p *P
 		return "", err
 	}
 	if err == nil && now.Version == p.Version {
+		// Nothing is to be written, so that nothing looks at the account.
+		if a, ok := s.Center.roles.Account(target); !ok || a.Status != account.Active {
+			return "Account " + target + " is suspended.", nil
+		}
 		return "", nil
 	}
 	want, err := p.roleIn(i, target, s.Center.region, now.Role)

@@ -24,6 +24,7 @@ const management = "222222222222"
 type house struct {
 	t           *testing.T
 	now         time.Time
+	db          *store.DB
 	registry    *account.Registry
 	iam         *account.IAM
 	ring        *session.Ring
@@ -36,6 +37,7 @@ func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), gone: map[string]bool{}}
 	db := openAt(t, "sqlite", &h.now)
+	h.db = db
 	var err error
 	if h.registry, err = account.Open(t.Context(), account.Config{DB: db}); err != nil {
 		t.Fatal(err)
