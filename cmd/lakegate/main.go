@@ -25,7 +25,7 @@ type cli struct {
 	SignIn      signInCommand      `cmd:"" help:"Manage where people sign in."`
 	Ldap        ldapCommand        `cmd:"" name:"ldap" help:"Take people and groups from LDAP or Active Directory."`
 	Keys        keysCommand        `cmd:"" help:"Manage the keys that sign identity tokens."`
-	Revoke      revokeCommand      `cmd:"" help:"End sessions before their time."`
+	Revoke      revokeCommand      `cmd:"" help:"End sessions before their time: what to end is in the flags of create, which may be left out (lakegate revoke --person …)."`
 	Why         whyCommand         `cmd:"" help:"Tell, step by step, why a request was answered as it was."`
 	Doctor      doctorCommand      `cmd:"" help:"Walk from an issuer to the data, tell which step fails and what mends it."`
 	Operations  operationsCommand  `cmd:"" help:"Print which operations of which service are implemented."`

@@ -190,7 +190,10 @@ func (c *Config) check() error {
 	if c.Compat == Strict && c.Tokens.Algorithm != "RS256" {
 		return errors.New("tokens.algorithm: strict compatibility signs with RS256 only")
 	}
-	for name, n := range map[string]int{"groups.depth": c.Groups.Depth, "groups.above": c.Groups.Above} {
+	for name, n := range map[string]int{
+		"groups.depth": c.Groups.Depth, "groups.above": c.Groups.Above, "audit.retention_days": c.Audit.RetentionDays,
+		"limits.requests": c.Limits.Requests, "limits.shutdown_seconds": c.Limits.ShutdownSeconds,
+	} {
 		if n < 1 {
 			return fmt.Errorf("%s %d: want at least 1", name, n)
 		}
