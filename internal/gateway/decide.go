@@ -84,6 +84,10 @@ func (x *exchange) direct(ctx context.Context, n *Need, own authz.Request) (auth
 	if prefix := n.Context["s3:prefix"]; len(prefix) > 0 {
 		a.Key = prefix[0]
 	}
+	if n.DenyOnly {
+		// It comes with the reading of the object, and no grant has it by itself.
+		a.Action = s3 + "GetObject"
+	}
 	as, err := x.AccessGrants.Direct(ctx, a)
 	if err != nil {
 		return own, x.spare(err, own.Account)

@@ -105,6 +105,16 @@ func TestGrantsInOneSession(t *testing.T) {
 				t.Errorf("%s: got %q, want %q", c.what, got, c.want)
 			}
 		}
+		attributes := func(key string) error {
+			_, err := own.GetObjectAttributes(ctx, &s3.GetObjectAttributesInput{Bucket: lake, Key: &key, ObjectAttributes: []s3types.ObjectAttributes{s3types.ObjectAttributesObjectSize}})
+			return err
+		}
+		if got := codeOf(attributes("home/mateo/note")); got != "" {
+			t.Errorf("attributes of an object: %q", got)
+		}
+		if got := codeOf(attributes("home/ana/note")); got != "AccessDenied" {
+			t.Errorf("attributes of somebody else's object: %q", got)
+		}
 		_, err := own.ListBuckets(ctx, &s3.ListBucketsInput{})
 		if got := codeOf(err); got != "AccessDenied" {
 			t.Errorf("list the buckets: %q", got)
