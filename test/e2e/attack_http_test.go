@@ -203,7 +203,7 @@ func (s *story) attackUnimplemented(t *testing.T) {
 		want   string
 	}{
 		{"a path of s3control that is none", raw{"s3", "GET", "/v20180820/nosuch", account, ""}, 501, "<Code>NotImplemented</Code>"},
-		{"an operation of the portal", raw{"", "GET", "/assignment/accounts", map[string]string{"X-Amz-Sso_bearer_token": "x"}, ""}, 404, "UnknownOperationException"},
+		{"the portal with a token that is none", raw{"", "GET", "/assignment/accounts", map[string]string{"X-Amz-Sso_bearer_token": "x"}, ""}, 401, "UnauthorizedException"},
 		{"a service that is not here", raw{"dynamodb", "POST", "/", target("DynamoDB_20120810.ListTables"), "{}"}, 400, "UnknownOperationException"},
 		{"an S3 operation that is not here", raw{"s3", "GET", "/" + storyLake + "?analytics=", nil, ""}, 501, "<Code>NotImplemented</Code>"},
 	} {
