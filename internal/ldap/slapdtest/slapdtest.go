@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -108,7 +107,6 @@ func (s *Server) start(path, dir string) {
 		// -d keeps it in the foreground.
 		s.cmd = exec.Command(path, "-f", filepath.Join(dir, "slapd.conf"), "-h", s.URL+"/ "+s.TLSURL+"/", "-d", "0") //nolint:gosec // the path is slapd's
 		s.cmd.Stdout, s.cmd.Stderr = &output, &output
-		s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		if err := s.cmd.Start(); err != nil {
 			s.t.Fatalf("start slapd: %v", err)
 		}
