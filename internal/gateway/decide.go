@@ -73,11 +73,14 @@ func (x *exchange) usesGrants() bool {
 // its own policies allow or deny the need. AWS's guard-rail, by which such a session reaches no object itself, is not
 // asked: what the request may do comes from the grant.
 func (x *exchange) direct(ctx context.Context, n *Need, own authz.Request) (authz.Request, error) {
-	if x.Authorizer.Decide(ctx, own).Allowed {
-		return own, nil
-	}
-	own.Unguarded = true
-	if x.Authorizer.Decide(ctx, own).Explicit {
+	switch d := x.Authorizer.Decide(ctx, own); {
+	case d.Layer == policy.LayerGuardrail:
+		// It comes before what the session's own policies deny.
+		own.Unguarded = true
+		if x.Authorizer.Decide(ctx, own).Explicit {
+			return own, nil
+		}
+	case d.Allowed, d.Explicit:
 		return own, nil
 	}
 	a := grants.Access{Action: n.Action, Bucket: n.Bucket, Owner: own.Account, Key: n.Key}
@@ -93,7 +96,7 @@ func (x *exchange) direct(ctx context.Context, n *Need, own authz.Request) (auth
 		return own, x.spare(err, own.Account)
 	}
 	q, err := x.question(ctx, n, as)
-	q.As = as
+	q.As, q.Late = as, own.Late
 	return q, err
 }
 
@@ -171,25 +174,31 @@ func readsTags(action string) bool {
 		strings.HasPrefix(name, "PutObjectTagging") || strings.HasPrefix(name, "PutObjectVersionTagging") || strings.HasPrefix(name, "DeleteObjectTagging") || strings.HasPrefix(name, "DeleteObjectVersionTagging")
 }
 
-// existingTags are the tags of the stored object as condition keys. Of an object that is not there they are none.
+// existingTags are the tags of the stored object as condition keys. Of an object that is not there they are none. A need
+// that takes several decisions reads them once.
 func (x *exchange) existingTags(n *Need) *authz.Late {
+	var found policy.Values
 	return &authz.Late{Prefix: existingTag, Find: func(ctx context.Context) (policy.Values, error) {
+		if found != nil {
+			return found, nil
+		}
 		ref := storage.ObjectRef{Bucket: n.Bucket, Key: n.Key}
 		if id := n.Context["s3:versionid"]; len(id) > 0 {
 			ref.VersionID = id[0]
 		}
 		tags, err := x.Storage.GetObjectTagging(ctx, ref)
 		if e, ok := errors.AsType[*storage.Error](err); ok && e.Status < http.StatusInternalServerError {
-			return nil, nil
+			found = policy.Values{}
+			return found, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		v := policy.Values{}
+		found = policy.Values{}
 		for name, value := range tags.Tags {
-			v[existingTag+strings.ToLower(name)] = []string{value}
+			found[existingTag+strings.ToLower(name)] = []string{value}
 		}
-		return v, nil
+		return found, nil
 	}}
 }
 
