@@ -67,18 +67,32 @@ func (s *IAM) listAttached(ctx context.Context, operation string, kind Kind, nam
 		return nil, nil, nil, err
 	}
 	var attached []*ManagedPolicy
-	for _, arn := range e.Attached {
-		if p, ok := s.Registry.managedPolicy(e.Account, arn); ok && strings.HasPrefix(p.Path, deref(prefix)) {
+	for _, p := range s.Registry.attachedTo(e) {
+		if strings.HasPrefix(p.Path, deref(prefix)) {
 			attached = append(attached, p)
 		}
 	}
 	slices.SortFunc(attached, comparePolicies)
 	shown, truncated, next, err := page(attached, policyKey, marker, asked)
-	list = []iam.AttachedPolicy{}
-	for _, p := range shown {
+	return writeAttached(shown), truncated, next, err
+}
+
+// attachedTo are the managed policies that are attached to an entity, in the order in which they were.
+func (r *Registry) attachedTo(e *Entity) (attached []*ManagedPolicy) {
+	for _, name := range e.Attached {
+		if p, ok := r.managedPolicy(e.Account, name); ok {
+			attached = append(attached, p)
+		}
+	}
+	return attached
+}
+
+func writeAttached(policies []*ManagedPolicy) []iam.AttachedPolicy {
+	list := []iam.AttachedPolicy{}
+	for _, p := range policies {
 		list = append(list, iam.AttachedPolicy{PolicyName: new(p.Name), PolicyArn: new(p.ARN)})
 	}
-	return list, truncated, next, err
+	return list
 }
 
 // AttachRolePolicy hangs a managed policy on a role.

@@ -89,7 +89,7 @@ func (r *Registry) usedOfAWS(attached, bounding map[string]int) []*ManagedPolicy
 func (s *IAM) userDetail(e *Entity) iam.UserDetail {
 	d := iam.UserDetail{
 		Path: &e.Path, UserName: &e.Name, UserId: &e.ID, Arn: new(e.ARN()), CreateDate: &e.Created, GroupList: []string{},
-		UserPolicyList: inlineDetails(e), AttachedManagedPolicies: s.attachedTo(e), PermissionsBoundary: writeBoundary(e), Tags: someTags(e.Tags),
+		UserPolicyList: inlineDetails(e), AttachedManagedPolicies: writeAttached(s.Registry.attachedTo(e)), PermissionsBoundary: writeBoundary(e), Tags: someTags(e.Tags),
 	}
 	for _, id := range e.Groups {
 		if g, ok := s.Registry.entities.Get(id); ok {
@@ -102,7 +102,7 @@ func (s *IAM) userDetail(e *Entity) iam.UserDetail {
 func (s *IAM) groupDetail(e *Entity) iam.GroupDetail {
 	return iam.GroupDetail{
 		Path: &e.Path, GroupName: &e.Name, GroupId: &e.ID, Arn: new(e.ARN()), CreateDate: &e.Created,
-		GroupPolicyList: inlineDetails(e), AttachedManagedPolicies: s.attachedTo(e),
+		GroupPolicyList: inlineDetails(e), AttachedManagedPolicies: writeAttached(s.Registry.attachedTo(e)),
 	}
 }
 
@@ -110,7 +110,7 @@ func (s *IAM) roleDetail(e *Entity) iam.RoleDetail {
 	return iam.RoleDetail{
 		Path: &e.Path, RoleName: &e.Name, RoleId: &e.ID, Arn: new(e.ARN()), CreateDate: &e.Created,
 		AssumeRolePolicyDocument: new(escapeDocument(e.Trust.Show(s.Registry.arnOf))), InstanceProfileList: []iam.InstanceProfile{},
-		RolePolicyList: inlineDetails(e), AttachedManagedPolicies: s.attachedTo(e), PermissionsBoundary: writeBoundary(e), Tags: someTags(e.Tags),
+		RolePolicyList: inlineDetails(e), AttachedManagedPolicies: writeAttached(s.Registry.attachedTo(e)), PermissionsBoundary: writeBoundary(e), Tags: someTags(e.Tags),
 	}
 }
 
@@ -118,16 +118,6 @@ func inlineDetails(e *Entity) []iam.PolicyDetail {
 	list := []iam.PolicyDetail{}
 	for _, p := range e.Inline {
 		list = append(list, iam.PolicyDetail{PolicyName: new(p.Name), PolicyDocument: new(escapeDocument(p.Text))})
-	}
-	return list
-}
-
-func (s *IAM) attachedTo(e *Entity) []iam.AttachedPolicy {
-	list := []iam.AttachedPolicy{}
-	for _, name := range e.Attached {
-		if p, ok := s.Registry.managedPolicy(e.Account, name); ok {
-			list = append(list, iam.AttachedPolicy{PolicyName: new(p.Name), PolicyArn: new(p.ARN)})
-		}
 	}
 	return list
 }

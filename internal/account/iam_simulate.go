@@ -111,8 +111,7 @@ func (m *simulation) own(r *Registry, e *Entity) {
 	for _, e := range entities {
 		kind := iam.PolicySourceType(strings.ToLower(string(e.Kind)))
 		for _, p := range e.Inline {
-			n := policy.Named{Name: p.Name + " of " + string(e.Kind) + " " + e.Name, Document: p.Document}
-			m.policies.Identity = append(m.policies.Identity, m.note(n, source{string(kind) + "_" + e.Name + "_" + p.Name, kind}))
+			m.policies.Identity = append(m.policies.Identity, m.note(p.named(e), source{string(kind) + "_" + e.Name + "_" + p.Name, kind}))
 		}
 		for _, name := range e.Attached {
 			m.policies.Identity = append(m.policies.Identity, m.note(r.managedNamed(e.Account, name), sourceOfManaged(name)))

@@ -92,12 +92,17 @@ func (r *Registry) identityPolicies(e *Entity) []policy.Named {
 
 func (r *Registry) appendPolicies(named []policy.Named, e *Entity) []policy.Named {
 	for _, p := range e.Inline {
-		named = append(named, policy.Named{Name: p.Name + " of " + string(e.Kind) + " " + e.Name, Document: p.Document})
+		named = append(named, p.named(e))
 	}
 	for _, name := range e.Attached {
 		named = append(named, r.managedNamed(e.Account, name))
 	}
 	return named
+}
+
+// named is an inline policy of an entity.
+func (p *Inline) named(e *Entity) policy.Named {
+	return policy.Named{Name: p.Name + " of " + string(e.Kind) + " " + e.Name, Document: p.Document}
 }
 
 // managedNamed is the version in effect of a managed policy. One that is gone denies everything: it may have held a Deny.

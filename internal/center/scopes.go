@@ -13,6 +13,9 @@ import (
 // far more than the account that created the application may give. Who administers the organization's instance gives it.
 const ScopeAccountAccess = "sso:account:access"
 
+// ImpliedScopes are those that every application has without their being put.
+func ImpliedScopes() []string { return []string{"openid", "aws", "sts:identity_context"} }
+
 // ScopeAccessGrants lets people use their access grants through an application.
 const ScopeAccessGrants = "s3:access_grants:read_write"
 

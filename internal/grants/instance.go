@@ -8,6 +8,7 @@ import (
 
 	"github.com/lakegate/lakegate/internal/api/s3control"
 	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/scope"
 	"github.com/lakegate/lakegate/internal/store"
 	"github.com/lakegate/lakegate/internal/wire"
@@ -262,9 +263,6 @@ func (s *Service) change(ctx context.Context, account string, do func(*Instance)
 	})
 }
 
-// scopeGrants is what an application needs for people to use their grants through it.
-const scopeGrants = "s3:access_grants:read_write"
-
 // identityOf is the person of a caller, if the person's identity center is the instance's, the application through which
 // the person came may ask for data, and the person may act.
 func (s *Service) identityOf(ctx context.Context, i *Instance, c *caller.Caller) (*caller.Identity, error) {
@@ -283,9 +281,9 @@ func (s *Service) identityOf(ctx context.Context, i *Instance, c *caller.Caller)
 	if p.ApplicationARN != "" {
 		switch {
 		case !p.Grants:
-			return nil, errors.New("the person signed in for less than the scope " + scopeGrants)
+			return nil, errors.New("the person signed in for less than the scope " + center.ScopeAccessGrants)
 		case !s.Center.GrantsReach(p.ApplicationARN, i.Application, i.IdentityCenter):
-			return nil, errors.New("the application " + p.ApplicationARN + " does not have the scope " + scopeGrants + " for this access grants instance")
+			return nil, errors.New("the application " + p.ApplicationARN + " does not have the scope " + center.ScopeAccessGrants + " for this access grants instance")
 		}
 	}
 	return p, nil

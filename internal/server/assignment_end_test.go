@@ -1,7 +1,6 @@
 package server
 
 import (
-	"log/slog"
 	"strings"
 	"testing"
 
@@ -9,31 +8,12 @@ import (
 	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/center"
-	"github.com/lakegate/lakegate/internal/directory"
-	"github.com/lakegate/lakegate/internal/store/storetest"
 )
 
 // A session that came through an application ends with the person's assignment to it, by name or by a group, and not only
 // when the tokens behind it run out.
 func TestALostAssignmentEndsTheSessionsOfAnApplication(t *testing.T) {
-	cfg := &Config{Dir: t.TempDir()}
-	if err := cfg.Complete(); err != nil {
-		t.Fatal(err)
-	}
-	r, err := openRooms(t.Context(), cfg, storetest.New(t), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.close(); err != nil {
-			t.Error(err)
-		}
-	})
-	i := r.center.Instances()[0]
-	person, err := r.directory.CreateUser(t.Context(), "test", directory.User{StoreID: i.StoreID, UserName: "mateo", Enabled: true, Profile: directory.Profile{DisplayName: "Mateo"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r, i, person := roomsWithMateo(t)
 	profiles, err := r.accounts.Profiles(t.Context())
 	if err != nil {
 		t.Fatal(err)

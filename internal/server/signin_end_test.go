@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/directory"
 	"github.com/lakegate/lakegate/internal/store/storetest"
 	"github.com/lakegate/lakegate/internal/token"
@@ -14,24 +15,7 @@ import (
 // A person of a sign-in that was ended can act no more, in whatever session the sign-in lives on, while another sign-in of
 // the same person goes on.
 func TestAnEndedSignInEndsItsSessions(t *testing.T) {
-	cfg := &Config{Dir: t.TempDir()}
-	if err := cfg.Complete(); err != nil {
-		t.Fatal(err)
-	}
-	r, err := openRooms(t.Context(), cfg, storetest.New(t), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.close(); err != nil {
-			t.Error(err)
-		}
-	})
-	i := r.center.Instances()[0]
-	person, err := r.directory.CreateUser(t.Context(), "test", directory.User{StoreID: i.StoreID, UserName: "mateo", Enabled: true, Profile: directory.Profile{DisplayName: "Mateo"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r, i, person := roomsWithMateo(t)
 	signIn := func() token.Access {
 		t.Helper()
 		out, err := r.tokens.IssueAccess(t.Context(), token.Access{Client: "client", Person: caller.Identity{UserID: person.ID, InstanceARN: i.ARN}}, true)
@@ -57,4 +41,28 @@ func TestAnEndedSignInEndsItsSessions(t *testing.T) {
 	if err := r.PersonActive(t.Context(), &other.Person); err != nil {
 		t.Errorf("another sign-in: %v", err)
 	}
+}
+
+// roomsWithMateo is a server's rooms, opened, with the organization's instance and a person in its store.
+func roomsWithMateo(t *testing.T) (*rooms, *center.Instance, directory.User) {
+	t.Helper()
+	cfg := &Config{Dir: t.TempDir()}
+	if err := cfg.Complete(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := openRooms(t.Context(), cfg, storetest.New(t), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	i := r.center.Instances()[0]
+	person, err := r.directory.CreateUser(t.Context(), "test", directory.User{StoreID: i.StoreID, UserName: "mateo", Enabled: true, Profile: directory.Profile{DisplayName: "Mateo"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, i, person
 }

@@ -128,14 +128,11 @@ func (s *Service) findClient(a *authorization) error {
 	return nil
 }
 
-// The scopes that every application has.
-var applicationScopes = []string{"aws", scopeOpenID, "sts:identity_context"}
-
 // narrow holds the scopes that were asked for against those of the client.
 func (a *authorization) narrow() bool {
 	have := []string{scopeAccounts}
 	if !a.public {
-		have = append(a.app.ScopeNames(), applicationScopes...)
+		have = append(a.app.ScopeNames(), center.ImpliedScopes()...)
 	} else if len(a.scopes) == 0 {
 		a.scopes = have
 	}

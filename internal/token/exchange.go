@@ -183,14 +183,12 @@ func (s *Service) admit(x *exchange, bounds []string) error {
 	return nil
 }
 
-// The scopes that every application has.
+// The scopes of center.ImpliedScopes, by which an answer has more or less in it.
 const (
 	scopeOpenID  = "openid"
 	scopeAWS     = "aws"
 	scopeContext = "sts:identity_context"
 )
-
-var impliedScopes = []string{scopeOpenID, scopeAWS, scopeContext}
 
 // grantScopes answers a request for scopes: none asked for means all there are. bounds, when not nil, are the scopes that
 // an earlier answer gave, which a refresh cannot widen.

@@ -74,7 +74,7 @@ func handsOn(source, target *center.Application, scope string) bool {
 func handedOn(source, target *center.Application, held []string) []string {
 	out := []string{}
 	for _, scope := range held {
-		if slices.Contains(impliedScopes, scope) || handsOn(source, target, scope) {
+		if slices.Contains(center.ImpliedScopes(), scope) || handsOn(source, target, scope) {
 			out = append(out, scope)
 		}
 	}

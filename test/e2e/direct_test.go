@@ -21,6 +21,12 @@ import (
 // grant gives a person a prefix.
 func (s *story) grant(user, prefix string, permission types.Permission) (id string) {
 	s.t.Helper()
+	return s.grantTo(types.GranteeTypeDirectoryUser, s.userByName(user), prefix, permission)
+}
+
+// grantTo gives a grantee a prefix at the one location.
+func (s *story) grantTo(kind types.GranteeType, grantee, prefix string, permission types.Permission) (id string) {
+	s.t.Helper()
 	ctx, admin := s.t.Context(), control(s.data)
 	locations, err := admin.ListAccessGrantsLocations(ctx, &s3control.ListAccessGrantsLocationsInput{AccountId: aws.String(dataAccount)})
 	if err != nil {
@@ -29,7 +35,7 @@ func (s *story) grant(user, prefix string, permission types.Permission) (id stri
 	out, err := admin.CreateAccessGrant(ctx, &s3control.CreateAccessGrantInput{
 		AccountId: aws.String(dataAccount), AccessGrantsLocationId: locations.AccessGrantsLocationsList[0].AccessGrantsLocationId, Permission: permission,
 		AccessGrantsLocationConfiguration: &types.AccessGrantsLocationConfiguration{S3SubPrefix: &prefix},
-		Grantee:                           &types.Grantee{GranteeType: types.GranteeTypeDirectoryUser, GranteeIdentifier: aws.String(s.userByName(user))},
+		Grantee:                           &types.Grantee{GranteeType: kind, GranteeIdentifier: &grantee},
 	})
 	if err != nil {
 		s.t.Fatal(err)

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3control"
 	"github.com/aws/aws-sdk-go-v2/service/s3control/types"
 )
 
@@ -32,17 +30,7 @@ func TestGrantToAGroupOfGroups(t *testing.T) {
 	}), &all); err != nil {
 		t.Fatal(err)
 	}
-	locations, err := control(s.data).ListAccessGrantsLocations(ctx, &s3control.ListAccessGrantsLocationsInput{AccountId: aws.String(dataAccount)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := control(s.data).CreateAccessGrant(ctx, &s3control.CreateAccessGrantInput{
-		AccountId: aws.String(dataAccount), AccessGrantsLocationId: locations.AccessGrantsLocationsList[0].AccessGrantsLocationId, Permission: types.PermissionRead,
-		AccessGrantsLocationConfiguration: &types.AccessGrantsLocationConfiguration{S3SubPrefix: aws.String("blue/*")},
-		Grantee:                           &types.Grantee{GranteeType: types.GranteeTypeDirectoryGroup, GranteeIdentifier: &all.ID},
-	}); err != nil {
-		t.Fatal(err)
-	}
+	s.grantTo(types.GranteeTypeDirectoryGroup, all.ID, "blue/*", types.PermissionRead)
 	person := s.person(mateo)
 	vended, _, err := vend(ctx, person, "s3://"+storyLake+"/blue/*", types.PermissionRead)
 	if err != nil {
