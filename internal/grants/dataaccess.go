@@ -64,7 +64,7 @@ func (s *Service) GetDataAccess(ctx context.Context, in *s3control.GetDataAccess
 
 // question gathers who the caller is to the grants of an instance.
 func (s *Service) question(ctx context.Context, i *Instance, c *caller.Caller) *Question {
-	q := &Question{Principal: principalOf(c)}
+	q := &Question{Principal: principalOf(c), Now: s.Now()}
 	e := trail.From(ctx)
 	p, err := s.identityOf(ctx, i, c)
 	if err != nil {

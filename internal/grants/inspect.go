@@ -71,7 +71,7 @@ func (s *Service) Preview(ctx context.Context, account string, c *caller.Caller,
 	if err != nil {
 		return Preview{}, err
 	}
-	q := &Question{Principal: principalOf(c), Target: t, Permission: permission}
+	q := &Question{Principal: principalOf(c), Target: t, Permission: permission, Now: s.Now()}
 	p, err := s.identityOf(ctx, i, c)
 	if err != nil {
 		return Preview{Why: err.Error()}, nil

@@ -55,6 +55,8 @@ type Grant struct {
 	Application string
 	Created     time.Time
 	Tags        map[string]string
+	// Terms are what the reserved tags say; nil for none.
+	Terms *Terms
 }
 
 // Question is who asks for what. Identities are all that count at once: a person with the groups, and the IAM role or user
@@ -67,6 +69,10 @@ type Question struct {
 	Application string
 	Target      scope.Target
 	Permission  Permission
+	// Action is the S3 action that is about to be done, such as "s3:GetObject"; empty where credentials are asked for.
+	Action string
+	// Now is the moment that the terms of grants are held to. The service's clock fills it in.
+	Now time.Time
 }
 
 // identities goes through the grantees that the asker is.
@@ -99,7 +105,7 @@ func (q *Question) is(g Grantee) bool {
 
 // admits reports whether a grant of one of the asker's identities allows what is asked, its scope aside.
 func (q *Question) admits(g *Grant) bool {
-	return g.Permission.Satisfies(q.Permission) && q.through(g)
+	return g.Permission.Satisfies(q.Permission) && q.through(g) && g.Terms.InForce(q.Now) && !g.Terms.denies()
 }
 
 // through reports whether the application is one that the grant can be used with. Grants to IAM principals know none.
