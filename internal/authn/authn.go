@@ -64,12 +64,36 @@ func (a *Authenticator) Authenticate(r *http.Request, sig *sigv4.Signature, opts
 	if err != nil {
 		return nil, nil, err
 	}
+	return a.prove(sig, found), proof, nil
+}
+
+// AuthenticateForm is Authenticate for an HTML form: it proves that the policy is signed and that the form keeps to it.
+// The size of the file, which the form's reader knows, is to be held against the range that comes back.
+func (a *Authenticator) AuthenticateForm(form *sigv4.FormSignature, opts sigv4.Options) (*caller.Caller, sigv4.LengthRange, error) {
+	opts.Now, opts.Region, opts.Keys = a.Now(), a.Region, a.Cache
+	sig := &form.Signature
+	if err := sig.Check(opts); err != nil {
+		return nil, sigv4.LengthRange{}, err
+	}
+	secret, found, err := a.find(sig)
+	if err != nil {
+		return nil, sigv4.LengthRange{}, err
+	}
+	length, err := form.Verify(secret, opts)
+	if err != nil {
+		return nil, length, err
+	}
+	return a.prove(sig, found), length, nil
+}
+
+// prove makes the caller of a signature that was verified.
+func (a *Authenticator) prove(sig *sigv4.Signature, found *caller.Caller) *caller.Caller {
 	if a.Used != nil && found.Session == nil {
 		a.Used(sig.Credential.AccessKeyID, sig.Credential.Service)
 	}
 	c := *found
 	c.Auth = authMethod(sig.Form)
-	return &c, proof, nil
+	return &c
 }
 
 func (a *Authenticator) find(sig *sigv4.Signature) (secret string, c *caller.Caller, err error) {

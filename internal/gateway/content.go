@@ -17,6 +17,9 @@ import (
 // content is the body of an upload as the storage takes it: decoded, checked against the signature while it is read, and
 // compared with its checksum by the storage, which computes it anyway.
 func (x *exchange) content() (storage.Body, error) {
+	if x.form != nil {
+		return storage.Body{Reader: x.form.file, Size: x.form.file.size, ContentMD5: x.ContentMD5, Checksum: x.Checksum}, nil
+	}
 	body, err := sigv4.NewBody(x.r, x.proof, sigv4.BodyOptions{DeferChecksum: true})
 	if err != nil {
 		return storage.Body{}, err
@@ -133,11 +136,20 @@ type tagDocument struct {
 	Unknown []unknown `xml:",any"`
 }
 
-// readTags reads a Tagging document.
+// readTags reads the Tagging document that is the content.
 func (x *exchange) readTags(most int) (map[string]string, error) {
-	var d tagDocument
-	if err := x.read("Tagging", &d); err != nil {
+	text, err := x.document(maxDocument)
+	if err != nil {
 		return nil, err
+	}
+	return parseTags(text, most)
+}
+
+// parseTags reads a Tagging document.
+func parseTags(text []byte, most int) (map[string]string, error) {
+	var d tagDocument
+	if err := onlyKnown(text, "Tagging", &d); err != nil {
+		return nil, malformedXML(err)
 	}
 	if err := errors.Join(refuseUnknown(d.Unknown), refuseUnknown(d.TagSet.Unknown)); err != nil {
 		return nil, malformedXML(err)

@@ -149,11 +149,11 @@ func (x *exchange) noted(ctx context.Context) error {
 func (x *exchange) values(ctx context.Context, n *Need) (policy.Values, error) {
 	v := policy.Values{}
 	maps.Copy(v, n.Context)
-	if x.proof != nil {
+	if !x.signed.IsZero() {
 		authType := map[string]string{"AuthHeader": "REST-HEADER", "QueryString": "REST-QUERY-STRING", "HtmlForm": "POST"}[x.caller.Auth]
 		v["s3:authtype"] = []string{authType}
 		v["s3:signatureversion"] = []string{"AWS4-HMAC-SHA256"}
-		age := caller.RequestFrom(ctx).Time.Sub(x.proof.Time).Milliseconds()
+		age := caller.RequestFrom(ctx).Time.Sub(x.signed).Milliseconds()
 		v["s3:signatureage"] = []string{strconv.FormatInt(max(age, 0), 10)}
 	}
 	if x.r.TLS != nil {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/lakegate/lakegate/internal/authn"
 	"github.com/lakegate/lakegate/internal/authz"
@@ -54,7 +55,11 @@ type exchange struct {
 	r      *http.Request
 	caller *caller.Caller
 	proof  *sigv4.Proof
-	entry  *trail.Entry
+	// signed is when the signature was made; zero for an anonymous request.
+	signed time.Time
+	// form is what an HTML form uploads; nil for all else.
+	form  *form
+	entry *trail.Entry
 	// bucket is what the request is about; nil for operations on the service and for one that is to be created.
 	bucket *bucket.Bucket
 }
@@ -140,6 +145,11 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, _ *Request, err
 // answer goes through the steps: who, which bucket, whether, and then the operation.
 func (x *exchange) answer(ctx context.Context) (a *answer, err error) {
 	defer wire.Recover(&err)
+	if x.Operation == "PostObject" {
+		if err := x.takeForm(); err != nil {
+			return nil, err
+		}
+	}
 	if err := x.authenticate(); err != nil {
 		x.entry.Step("signature", trail.Fail, err.Error())
 		return nil, err
@@ -163,6 +173,9 @@ func (x *exchange) answer(ctx context.Context) (a *answer, err error) {
 
 // authenticate verifies the signature. A request without any is anonymous: only a bucket policy can let it in.
 func (x *exchange) authenticate() error {
+	if x.form != nil {
+		return x.authenticateForm()
+	}
 	sig, err := sigv4.Parse(x.r)
 	if errors.Is(err, sigv4.ErrUnsigned) {
 		x.caller = &caller.Caller{Type: caller.Anonymous}
@@ -171,7 +184,9 @@ func (x *exchange) authenticate() error {
 	if err != nil {
 		return err
 	}
-	x.caller, x.proof, err = x.Authenticator.Authenticate(x.r, sig, sigv4.Options{Services: []string{"s3"}, Style: sigv4.Literal})
+	if x.caller, x.proof, err = x.Authenticator.Authenticate(x.r, sig, sigv4.Options{Services: []string{"s3"}, Style: sigv4.Literal}); err == nil {
+		x.signed = x.proof.Time
+	}
 	return err
 }
 
@@ -265,7 +280,7 @@ func (q *Request) isData() bool {
 		return true
 	}
 	switch q.Operation {
-	case "ListObjects", "ListObjectsV2", "ListObjectVersions", "ListMultipartUploads", "HeadBucket", "DeleteObjects":
+	case "ListObjects", "ListObjectsV2", "ListObjectVersions", "ListMultipartUploads", "HeadBucket", "DeleteObjects", "PostObject":
 		return true
 	}
 	return false

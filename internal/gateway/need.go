@@ -47,7 +47,7 @@ func (q *Request) Needs() []Need {
 		needs = append(needs, n)
 	}
 	switch q.Operation {
-	case "PutObject", "CopyObject", "CreateMultipartUpload":
+	case "PutObject", "PostObject", "CopyObject", "CreateMultipartUpload":
 		if q.ACL != "" || q.Grants != nil {
 			also("PutObjectAcl")
 		}
@@ -181,7 +181,7 @@ func (q *Request) describe(v policy.Values) {
 			}
 		}
 		set("max-keys", q.params.text("max-keys"))
-	case "PutObject", "CopyObject", "CreateMultipartUpload", "CompleteMultipartUpload", "UploadPart", "UploadPartCopy":
+	case "PutObject", "PostObject", "CopyObject", "CreateMultipartUpload", "CompleteMultipartUpload", "UploadPart", "UploadPartCopy":
 		q.describeWrite(v, set)
 	case "DeleteObject":
 		set("if-match", q.Conditions.IfMatch)

@@ -132,6 +132,9 @@ func (x *exchange) putObject(ctx context.Context) (*answer, error) {
 	x.entry.Add(trail.KeyBytesIn, out.Size)
 	a := empty(http.StatusOK).set("ETag", out.ETag).set("X-Amz-Version-Id", out.VersionID)
 	x.setChecksum(a, out.Checksum)
+	if x.form != nil {
+		return x.answerForm(a), nil
+	}
 	return a, nil
 }
 

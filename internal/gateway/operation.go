@@ -78,6 +78,8 @@ var rules = []rule{
 	{op: "HeadBucket", method: "HEAD", level: onBucket, action: "ListBucket"},
 	// The needs of a batch are those of its keys, which are in the body.
 	{op: "DeleteObjects", method: "POST", level: onBucket, sub: "delete"},
+	// What a form uploads, its key included, is in the body.
+	{op: "PostObject", method: "POST", level: onBucket, action: "PutObject"},
 
 	{op: "ListBuckets", method: "GET", level: onService, params: []string{"max-buckets", "continuation-token", "prefix", "bucket-region"}, action: "ListAllMyBuckets"},
 	{op: "CreateBucket", method: "PUT", level: onBucket, action: "CreateBucket"},

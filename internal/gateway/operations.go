@@ -39,6 +39,7 @@ var operations = map[Operation]func(*exchange, context.Context) (*answer, error)
 	"HeadObject":          (*exchange).headObject,
 	"GetObjectAttributes": (*exchange).getAttributes,
 	"PutObject":           (*exchange).putObject,
+	"PostObject":          (*exchange).putObject,
 	"CopyObject":          (*exchange).copyObject,
 	"DeleteObject":        (*exchange).deleteObject,
 	"DeleteObjects":       (*exchange).deleteObjects,

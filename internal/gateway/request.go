@@ -135,9 +135,6 @@ func (q *Request) name(r *http.Request, where level, h *headers) error {
 	default:
 		return methodNotAllowed(r.Method)
 	}
-	if where == onBucket && r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
-		return notImplemented("form", "POST Object")
-	}
 	for _, p := range q.params.all {
 		if !isParameter(p.name) {
 			return notImplemented("query parameter", p.name)
@@ -166,6 +163,21 @@ func (q *Request) name(r *http.Request, where level, h *headers) error {
 		return invalidArgument(sub, q.params.text(sub), "The parameter '"+sub+"' has no value.")
 	}
 	q.Operation = q.rule.op
+	if q.Operation == "PostObject" {
+		return q.acceptForm(r)
+	}
+	return nil
+}
+
+// acceptForm refuses a form whose signature could be in two places.
+func (q *Request) acceptForm(r *http.Request) error {
+	switch {
+	case !isForm(r.Header):
+		return wire.NewError("PreconditionFailed", http.StatusPreconditionFailed, "At least one of the pre-conditions you specified did not hold").
+			With("Condition", "Bucket POST must be of the enclosure-type multipart/form-data")
+	case r.Header.Get("Authorization") != "" || q.params.signed || q.params.hoisted != nil:
+		return invalidArgument("Authorization", "", "Only one auth mechanism allowed; a form carries its signature in its fields")
+	}
 	return nil
 }
 
@@ -195,7 +207,7 @@ func (q *Request) readHeaders(h *headers) {
 	case "CreateBucket":
 		q.ObjectLock = h.boolean("X-Amz-Bucket-Object-Lock-Enabled")
 		q.ObjectOwnership = h.among("X-Amz-Object-Ownership", "BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced")
-	case "PutObject", "CopyObject", "CreateMultipartUpload":
+	case "PutObject", "PostObject", "CopyObject", "CreateMultipartUpload":
 		q.Headers = h.content()
 		q.StorageClass = h.one("X-Amz-Storage-Class")
 		q.Retention, q.LegalHold = h.lock()
