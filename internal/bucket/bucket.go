@@ -44,6 +44,8 @@ type Bucket struct {
 	// PublicAccessBlock is nil where none is set.
 	PublicAccessBlock *PublicAccessBlock
 	Tags              map[string]string
+	// CORS are the rules for pages in a browser, none by default.
+	CORS []CORSRule
 
 	state state
 }

@@ -12,18 +12,23 @@ import (
 // change is the kind of change in the feed; its key is the name.
 const change = "bucket"
 
-const columns = `SELECT name, account, region, created, state, policy, policy_ids, access_block, tags FROM buckets`
+const columns = `SELECT name, account, region, created, state, policy, policy_ids, access_block, tags, cors FROM buckets`
 
 func scan(s store.Scanner) (*Bucket, error) {
 	var b Bucket
 	var created int64
-	var text, ids, block, tags string
-	if err := s.Scan(&b.Name, &b.Account, &b.Region, &created, &b.state, &text, &ids, &block, &tags); err != nil {
+	var text, ids, block, tags, cors string
+	if err := s.Scan(&b.Name, &b.Account, &b.Region, &created, &b.state, &text, &ids, &block, &tags, &cors); err != nil {
 		return nil, err
 	}
 	b.Created = store.Time(created)
 	if err := json.Unmarshal([]byte(tags), &b.Tags); err != nil {
 		return nil, fmt.Errorf("read tags of bucket %s: %w", b.Name, err)
+	}
+	if cors != "" {
+		if err := json.Unmarshal([]byte(cors), &b.CORS); err != nil {
+			return nil, fmt.Errorf("read cors of bucket %s: %w", b.Name, err)
+		}
 	}
 	if block != "" {
 		b.PublicAccessBlock = new(PublicAccessBlock)
@@ -107,6 +112,18 @@ func setTags(ctx context.Context, tx *store.Tx, name string, tags map[string]str
 		return err
 	}
 	return tx.MustExec(ctx, `UPDATE buckets SET tags = ? WHERE name = ? AND state <> ?`, string(text), name, string(creating))
+}
+
+func setCORS(ctx context.Context, tx *store.Tx, name string, rules []CORSRule) error {
+	text := ""
+	if len(rules) > 0 {
+		encoded, err := json.Marshal(rules)
+		if err != nil {
+			return err
+		}
+		text = string(encoded)
+	}
+	return tx.MustExec(ctx, `UPDATE buckets SET cors = ? WHERE name = ? AND state <> ?`, text, name, string(creating))
 }
 
 func countOf(ctx context.Context, q store.Querier, account string) (int64, error) {

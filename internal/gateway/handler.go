@@ -74,6 +74,10 @@ type answer struct {
 
 // ServeHTTP takes a request through all steps. Its record is written before its answer.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodOptions {
+		g.preflight(w, r)
+		return
+	}
 	req := caller.RequestFrom(r.Context())
 	q, err := Parse(r, g.Hosts)
 	if err != nil {
@@ -223,6 +227,7 @@ func (x *exchange) headers(h http.Header, requestID string) {
 	h.Set("X-Amz-Request-Id", requestID)
 	h.Set("X-Amz-Id-2", requestID)
 	h.Set("Accept-Ranges", "bytes")
+	x.share(h, x.r, x.Bucket)
 	if x.bucket != nil && (x.Operation == "HeadBucket" || x.Operation == "ListObjectsV2" || x.Operation == "ListObjects") {
 		h.Set("X-Amz-Bucket-Region", x.bucket.Region)
 	}

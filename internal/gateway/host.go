@@ -22,6 +22,12 @@ func (h HostRules) bases() []string {
 	return []string{"localhost", "127.0.0.1", "::1", "lakegate.internal"}
 }
 
+// NamesBucket reports whether a host names a bucket.
+func (h HostRules) NamesBucket(host string) bool {
+	_, ok := h.bucketOf(host)
+	return ok
+}
+
 // bucketOf is the bucket that a host names, if it does.
 func (h HostRules) bucketOf(host string) (string, bool) {
 	if name, _, err := net.SplitHostPort(host); err == nil {

@@ -278,7 +278,7 @@ func TestRefusedOperations(t *testing.T) {
 		"form to a key":                   {received(t, "POST", "/red/key", "Content-Type", "multipart/form-data; boundary=x"), "MethodNotAllowed"},
 		"patch":                           {received(t, "PATCH", "/red/key"), "MethodNotAllowed"},
 		"trace":                           {received(t, "TRACE", "/red/key"), "MethodNotAllowed"},
-		"preflight":                       {received(t, "OPTIONS", "/red/key"), "AccessForbidden"},
+		"preflight":                       {received(t, "OPTIONS", "/red/key"), "MethodNotAllowed"},
 		"head of a sub-resource":          {received(t, "HEAD", "/red/key?acl"), "MethodNotAllowed"},
 		"head of a list":                  {received(t, "HEAD", "/red?list-type=2"), "MethodNotAllowed"},
 		"put to the service":              {received(t, "PUT", "/"), "MethodNotAllowed"},

@@ -27,6 +27,9 @@ var operations = map[Operation]func(*exchange, context.Context) (*answer, error)
 	"GetBucketTagging":           (*exchange).getBucketTags,
 	"PutBucketTagging":           (*exchange).putBucketTags,
 	"DeleteBucketTagging":        (*exchange).deleteBucketTags,
+	"GetBucketCors":              (*exchange).getCORS,
+	"PutBucketCors":              (*exchange).putCORS,
+	"DeleteBucketCors":           (*exchange).deleteCORS,
 	"GetObjectLockConfiguration": (*exchange).getLock,
 	"PutObjectLockConfiguration": (*exchange).putLock,
 

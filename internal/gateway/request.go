@@ -130,8 +130,6 @@ func (q *Request) address(r *http.Request, hosts HostRules) (level, error) {
 func (q *Request) name(r *http.Request, where level, h *headers) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete:
-	case http.MethodOptions:
-		return wire.NewError("AccessForbidden", http.StatusForbidden, "CORSResponse: CORS is not enabled for this bucket.")
 	default:
 		return methodNotAllowed(r.Method)
 	}

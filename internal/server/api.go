@@ -16,6 +16,7 @@ import (
 	"github.com/lakegate/lakegate/internal/authn"
 	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/gateway"
 	"github.com/lakegate/lakegate/internal/signin"
 	"github.com/lakegate/lakegate/internal/sigv4"
 	"github.com/lakegate/lakegate/internal/trail"
@@ -35,6 +36,8 @@ type apiDoor struct {
 	log       *slog.Logger
 	meter     *meter
 	slots     chan struct{}
+	pages     webOrigins
+	hosts     gateway.HostRules
 }
 
 // maxBody bounds the body of an API request. The largest member of any of them is a resource policy of 350,000 characters.
@@ -82,6 +85,11 @@ func (d *apiDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	sig, sigErr := sigv4.Parse(r)
+	// A browser's question before a call says nothing of the service; what is not for a bucket is for one of the APIs.
+	if (d.isAPI(r, sig) || r.URL.Path == "/" && !d.hosts.NamesBucket(r.Host)) && d.pages.share(sw, r) {
+		operation = "Preflight"
+		return
+	}
 	if !d.isAPI(r, sig) {
 		d.s3.ServeHTTP(sw, r)
 		return

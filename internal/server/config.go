@@ -46,6 +46,12 @@ type Config struct {
 	// TrustedProxies are the networks whose X-Forwarded-For is believed for aws:SourceIp; by default none.
 	TrustedProxies []string `yaml:"trusted_proxies"`
 
+	CORS struct {
+		// Origins are those whose pages may call the AWS APIs from a browser, such as https://data.example.com; "*" is all.
+		// By default none may. Buckets have rules of their own.
+		Origins []string `yaml:"origins"`
+	} `yaml:"cors"`
+
 	// Compat is "extended" (default) or "strict": where Lakegate goes beyond AWS, strict does what AWS does. See
 	// docs/divergences.md for what it changes.
 	Compat string `yaml:"compat"`
@@ -222,6 +228,9 @@ func (c *Config) check() error {
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || (u.Path != "" && u.Path[len(u.Path)-1] == '/') {
 			return fmt.Errorf("%s %q: want http(s)://host[:port][/path] without a slash at the end", name, text)
 		}
+	}
+	if err := checkOrigins(c.CORS.Origins); err != nil {
+		return err
 	}
 	for _, p := range c.TrustedProxies {
 		if _, err := netip.ParsePrefix(p); err != nil {

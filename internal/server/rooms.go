@@ -237,7 +237,8 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	r.apiHandler = &apiDoor{
 		mux: services.mount(), authn: authenticator, trail: r.trail, origin: origin, log: r.log, meter: meter, authorize: r.signIn.Authorize,
 		slots: make(chan struct{}, cfg.Limits.Requests),
-		s3:    data,
+		pages: cfg.CORS.Origins, hosts: gateway.HostRules{Bases: cfg.BaseNames},
+		s3: data,
 	}
 	r.webHandler = r.webDoor(cfg, db, meter, origin)
 	return nil
