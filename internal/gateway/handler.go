@@ -43,9 +43,11 @@ type Gateway struct {
 	People        People
 	// AccessGrants may be nil: then a person's session reaches objects with the credentials of GetDataAccess alone, as at AWS.
 	AccessGrants Grants
-	Hosts        HostRules
-	Region       string
-	Log          *slog.Logger
+	// Limiter may be nil: then nobody is limited.
+	Limiter *Limiter
+	Hosts   HostRules
+	Region  string
+	Log     *slog.Logger
 }
 
 // exchange is one request on its way through the gateway.
@@ -62,6 +64,9 @@ type exchange struct {
 	entry *trail.Entry
 	// bucket is what the request is about; nil for operations on the service and for one that is to be created.
 	bucket *bucket.Bucket
+	// leave gives the principal's share back, with the bytes that moved; nil before one was taken.
+	leave func(bytes int64, now time.Time)
+	moved int64
 }
 
 // answer is what goes back: a document, or an object as it comes from the storage.
@@ -89,6 +94,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, ledger := authz.WithLedger(ctx)
 	entry.Parameters(q.parameters(r))
 	x := &exchange{Gateway: g, Request: q, r: r, entry: entry}
+	defer func() {
+		if x.leave != nil {
+			x.leave(x.moved, time.Now())
+		}
+	}()
 	a, err := x.answer(ctx)
 	if err == nil && !ledger.Asked() {
 		err = wire.Internal(fmt.Errorf("%s answered without having asked for authorisation", q.Operation))
@@ -103,6 +113,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	} else {
 		entry.Add(trail.KeyBytesOut, a.length())
+		if x.moved = max(q.ContentLength, 0); r.Method != http.MethodHead {
+			x.moved += a.length()
+		}
 	}
 	if recordErr := g.Trail.Finish(ctx, entry, asError(e)); recordErr != nil {
 		e = spell(wire.Unavailable("The request cannot be recorded.").Because(recordErr))
@@ -161,6 +174,10 @@ func (x *exchange) answer(ctx context.Context) (a *answer, err error) {
 	ctx = caller.With(ctx, x.caller)
 	x.entry.Caller(x.caller)
 	x.nameThePerson()
+	if x.leave, err = x.Limiter.enter(principalOf(x.caller, caller.RequestFrom(ctx)), time.Now()); err != nil {
+		x.entry.Step("limits", trail.Fail, "the principal has used up its share")
+		return nil, err
+	}
 	do, ok := operations[x.Operation]
 	if !ok {
 		return nil, wire.NewError("NotImplemented", http.StatusNotImplemented, "The operation "+string(x.Operation)+" is not implemented.")

@@ -113,6 +113,13 @@ type Config struct {
 		Requests int `yaml:"requests"`
 		// ShutdownSeconds is how long requests may finish after a stop was asked for; default 15.
 		ShutdownSeconds int `yaml:"shutdown_seconds"`
+		// Principal bounds what one person, role or user may take of the data plane; 0, the default, is no bound. The rates
+		// may be saved up for ten seconds.
+		Principal struct {
+			RequestsPerSecond int   `yaml:"requests_per_second"`
+			BytesPerSecond    int64 `yaml:"bytes_per_second"`
+			Concurrent        int   `yaml:"concurrent"`
+		} `yaml:"principal"`
 	} `yaml:"limits"`
 
 	// getenv is the environment, from which secrets may come that the file refers to.
@@ -203,6 +210,9 @@ func (c *Config) check() error {
 		if n < 1 {
 			return fmt.Errorf("%s %d: want at least 1", name, n)
 		}
+	}
+	if p := c.Limits.Principal; p.RequestsPerSecond < 0 || p.BytesPerSecond < 0 || p.Concurrent < 0 {
+		return errors.New("limits.principal: want numbers above 0, or 0 for no bound")
 	}
 	if !regionPattern.MatchString(c.Region) {
 		return fmt.Errorf("region %q: want a name such as us-east-1", c.Region)

@@ -228,7 +228,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	}
 	r.trail.NamePeople(r.nameOf)
 	data := &gateway.Gateway{
-		Storage: r.storage, Buckets: r.buckets, Authenticator: authenticator, Authorizer: authorizer, Trail: r.trail, People: people{r.directory},
+		Storage: r.storage, Buckets: r.buckets, Authenticator: authenticator, Authorizer: authorizer, Trail: r.trail, People: people{r.directory}, Limiter: gateway.NewLimiter(gateway.Limits(cfg.Limits.Principal)),
 		Hosts: gateway.HostRules{Bases: cfg.BaseNames}, Region: cfg.Region, Log: r.log,
 	}
 	if cfg.Compat != Strict {

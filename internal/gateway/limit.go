@@ -1,0 +1,120 @@
+package gateway
+
+import (
+	"sync"
+	"time"
+
+	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/wire"
+)
+
+// Limits bound what one principal may take of the data plane; 0 is no bound. The principal is the person, where the
+// request is in one's name, whatever the session and the application; else the role or user, whatever the session; else
+// the network that the request comes from.
+type Limits struct {
+	// RequestsPerSecond may be used up in a burst of ten seconds' worth.
+	RequestsPerSecond int
+	// BytesPerSecond counts objects' bytes in both directions. What is over is paid back: after a large object, requests
+	// are refused until its time has passed.
+	BytesPerSecond int64
+	// Concurrent requests.
+	Concurrent int
+}
+
+// burst is how many seconds' worth of requests or bytes may be used at once.
+const burst = 10
+
+// maxShares bounds how many principals are kept in mind; a principal who has asked for nothing of late costs nothing to
+// forget, as its budget is full again.
+const maxShares = 10000
+
+// Limiter holds principals to their limits. A nil one has none. It is safe for concurrent use.
+type Limiter struct {
+	limits Limits
+
+	mu     sync.Mutex
+	shares map[string]*share
+}
+
+// NewLimiter is nil where nothing is limited.
+func NewLimiter(l Limits) *Limiter {
+	if l == (Limits{}) {
+		return nil
+	}
+	return &Limiter{limits: l, shares: map[string]*share{}}
+}
+
+// share is what a principal has left.
+type share struct {
+	active          int
+	requests, bytes float64
+	at              time.Time
+}
+
+// enter takes a request in, or refuses it with SlowDown. Each that is taken in has to leave, with the bytes that it moved.
+func (l *Limiter) enter(principal string, now time.Time) (leave func(bytes int64, now time.Time), err error) {
+	if l == nil {
+		return func(int64, time.Time) {}, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.shares[principal]
+	if s == nil {
+		if len(l.shares) >= maxShares {
+			l.forget(now)
+		}
+		s = &share{requests: burst * float64(l.limits.RequestsPerSecond), bytes: burst * float64(l.limits.BytesPerSecond), at: now}
+		l.shares[principal] = s
+	}
+	l.refill(s, now)
+	n := &l.limits
+	if n.Concurrent > 0 && s.active >= n.Concurrent || n.RequestsPerSecond > 0 && s.requests < 1 || n.BytesPerSecond > 0 && s.bytes <= 0 {
+		return nil, slowDown()
+	}
+	s.active++
+	s.requests--
+	return func(bytes int64, now time.Time) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.refill(s, now)
+		s.active--
+		s.bytes -= float64(max(bytes, 0))
+	}, nil
+}
+
+func slowDown() error { return wire.Throttled("Please reduce your request rate.") }
+
+// refill gives a share what has come in since it was last looked at. A clock that steps back gives nothing.
+func (l *Limiter) refill(s *share, now time.Time) {
+	since := now.Sub(s.at).Seconds()
+	if since <= 0 {
+		return
+	}
+	s.at = now
+	s.requests = min(s.requests+since*float64(l.limits.RequestsPerSecond), burst*float64(l.limits.RequestsPerSecond))
+	s.bytes = min(s.bytes+since*float64(l.limits.BytesPerSecond), burst*float64(l.limits.BytesPerSecond))
+}
+
+// forget drops the shares that are whole again. Those that are not stay, however many: to forget one would be to give its
+// principal a new one.
+func (l *Limiter) forget(now time.Time) {
+	for principal, s := range l.shares {
+		l.refill(s, now)
+		if s.active == 0 && s.requests >= burst*float64(l.limits.RequestsPerSecond) && s.bytes >= burst*float64(l.limits.BytesPerSecond) {
+			delete(l.shares, principal)
+		}
+	}
+}
+
+// principalOf is whom a request counts for.
+func principalOf(c *caller.Caller, r *caller.Request) string {
+	switch p := c.Named(); {
+	case p != nil:
+		return p.IdentityStoreID + "/" + p.UserID
+	case c.PrincipalARN != "":
+		return c.PrincipalARN
+	case c.ARN != "":
+		return c.ARN
+	}
+	return "network " + r.Network()
+}
