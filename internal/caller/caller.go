@@ -118,8 +118,9 @@ type Vended struct {
 	Object bool
 	// AuditContext is what the requester wrote for the trail.
 	AuditContext string
-	// RequesterARN is the principal that asked.
-	RequesterARN string
+	// RequesterARN is the principal that asked, Principal the user or role that it is (Caller.PrincipalARN); the latter is
+	// empty for others, and in credentials that were handed out before it was kept.
+	RequesterARN, Principal string
 }
 
 // Request is the origin of a call, apart from who makes it.

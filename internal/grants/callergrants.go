@@ -8,6 +8,7 @@ import (
 
 	"github.com/lakegate/lakegate/internal/api/s3control"
 	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/scope"
 )
 
 // What ListCallerAccessGrants says of applications: usable through any, and not a matter of applications.
@@ -32,13 +33,20 @@ func (s *Service) ListCallerAccessGrants(ctx context.Context, in *s3control.List
 		return nil, err
 	}
 	q := s.question(ctx, i, caller.From(ctx))
+	losing := s.losing(i, caller.From(ctx))
+	shows := func(g *Grant) bool {
+		return (in.GrantScope == nil || strings.Contains(g.Text, *in.GrantScope)) && s.leaves(i.Account, losing, g)
+	}
 	all, err := s.grantsFor(ctx, i.Account, q, p, func(g *Grant) bool {
-		return (in.GrantScope == nil || strings.Contains(g.Text, *in.GrantScope)) && (!allowed || g.Grantee.Type != IAM && q.through(g))
+		if g.Terms.denies() || !g.Terms.InForce(q.Now) || allowed && (g.Grantee.Type == IAM || !q.through(g)) {
+			return false
+		}
+		return len(q.forms(g, shows)) > 0
 	})
 	if err != nil {
 		return nil, err
 	}
-	mine, next := cut(p, all, func(g *Grant) string { return g.ID })
+	mine, next := cutForms(p, all, func(g *Grant) []*Grant { return q.forms(g, shows) })
 	out := &s3control.ListCallerAccessGrantsOutput{NextToken: next, CallerAccessGrantsList: []s3control.ListCallerAccessGrantsEntry{}}
 	for _, g := range mine {
 		application := anyApplication
@@ -53,6 +61,28 @@ func (s *Service) ListCallerAccessGrants(ctx context.Context, in *s3control.List
 		})
 	}
 	return out, nil
+}
+
+// forms are what a grant is for the asker: itself, or one for each of the asker's folders where its scope has variables.
+func (q *Question) forms(g *Grant, keep func(*Grant) bool) (all []*Grant) {
+	if !g.HasVariables() {
+		all = []*Grant{g}
+	} else {
+		all = slices.Collect(q.homes(g, nil))
+	}
+	return slices.DeleteFunc(all, func(g *Grant) bool { return !keep(g) })
+}
+
+// leaves reports whether the grants that deny leave anything of what a grant gives on all of its scope.
+func (s *Service) leaves(account string, losing *Question, g *Grant) bool {
+	q := *losing
+	q.Target = scope.Target{Bucket: g.Scope.Bucket, Key: g.Scope.Prefix, Wild: !g.Scope.One}
+	for _, q.Permission = range []Permission{Read, Write} {
+		if g.Permission.Satisfies(q.Permission) && s.Registry.denial(account, &q) == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // manyGrantees is how many grantees one query asks for.

@@ -1,6 +1,7 @@
 package grants
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -36,7 +37,7 @@ func (s *Service) GetDataAccess(ctx context.Context, in *s3control.GetDataAccess
 		return nil, wire.NewError("InvalidRequest", http.StatusBadRequest, "The target is not valid.").Because(err)
 	}
 	c := caller.From(ctx)
-	g, err := s.match(ctx, i, c, target, Permission(in.Permission))
+	g, err := s.match(ctx, i, c, target, Permission(in.Permission), "")
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +78,8 @@ func (s *Service) question(ctx context.Context, i *Instance, c *caller.Caller) *
 	}
 	q.User, q.Application = p.UserID, p.ApplicationARN
 	q.Groups = s.Directory.GroupsOf(p.IdentityStoreID, p.UserID)
-	name, _ := s.Directory.UserName(p.IdentityStoreID, p.UserID)
+	q.Names = s.namesOf(p)
+	name := q.Names.User
 	e.Add(trail.KeyPersonName, name)
 	e.Add(trail.KeyPersonID, p.UserID)
 	e.Add(trail.KeyIdentityStore, p.IdentityStoreARN)
@@ -85,18 +87,24 @@ func (s *Service) question(ctx context.Context, i *Instance, c *caller.Caller) *
 	return q
 }
 
-// match finds the grant that wins. The refusal is the same whatever the reason; the trail has it.
-func (s *Service) match(ctx context.Context, i *Instance, c *caller.Caller, target scope.Target, permission Permission) (*Grant, error) {
+// match finds the grant that wins, unless another one denies what is asked. action is what is about to be done, or empty
+// where credentials are asked for. The refusal is the same whatever the reason; the trail has it.
+func (s *Service) match(ctx context.Context, i *Instance, c *caller.Caller, target scope.Target, permission Permission, action string) (*Grant, error) {
 	q := s.question(ctx, i, c)
-	q.Target, q.Permission = target, permission
+	q.Target, q.Permission, q.Action = target, permission, action
 	e := trail.From(ctx)
 	if c.Session != nil && c.Session.Vended != nil {
 		e.Step("grant", trail.Fail, "credentials of a grant cannot ask for another")
 		return nil, noAccess(permission, target)
 	}
-	g := s.Registry.index.Match(i.Account, q)
+	g := s.Registry.match(i.Account, q)
 	if g == nil {
-		e.Step("grant", trail.Fail, q.miss(s.Registry.index, i.Account))
+		e.Step("grant", trail.Fail, s.Registry.miss(i.Account, q))
+		return nil, noAccess(permission, target)
+	}
+	if d := s.denial(i, c, q); d != nil {
+		e.Add(trail.KeyGrantID, d.ID)
+		e.Step("grant", trail.Fail, denied(d, cmp.Or(action, string(permission))))
 		return nil, noAccess(permission, target)
 	}
 	e.Add(trail.KeyGrantID, g.ID)
@@ -148,10 +156,10 @@ func (s *Service) sessionOf(c *caller.Caller, g *Grant, role Role, asked Permiss
 		Type: caller.AssumedRole, Account: role.Account, ARN: arn.AssumedRole(role.Account, role.Name, name), PrincipalARN: role.ARN, UserID: role.ID + ":" + name,
 		OnBehalf: c.OnBehalf,
 		Session: &caller.Session{
-			RoleARN: role.ARN, RoleID: role.ID, RoleName: role.Name, Name: name, Issued: now, Expires: now.Add(duration),
+			RoleARN: role.ARN, RoleID: role.ID, RoleName: role.Name, Name: name, Issued: now, Expires: g.Terms.until(now.Add(duration)),
 			Vended: &caller.Vended{
 				GrantAccount: g.Account, GrantID: g.ID, GranteeType: string(g.Grantee.Type), Grantee: g.Grantee.ID, Permission: string(asked),
-				Target: covered.String(), Object: covered.One, RequesterARN: c.ARN,
+				Target: covered.String(), Object: covered.One, RequesterARN: c.ARN, Principal: principalOf(c),
 			},
 		},
 	}

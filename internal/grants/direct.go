@@ -49,7 +49,7 @@ func (s *Service) Direct(ctx context.Context, a Access) (*caller.Caller, error) 
 	if err := s.authorize(ctx, "GetDataAccess", a.Owner, s.instanceARN(a.Owner), nil); err != nil {
 		return nil, err
 	}
-	g, err := s.match(ctx, i, c, target, permission)
+	g, err := s.match(ctx, i, c, target, permission, a.Action)
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +69,9 @@ func (a Access) asks() (Permission, scope.Target, bool) {
 		key.Text, key.Wild = key.Text+"*", true
 		return Read, key, true
 	case a.Key == "":
-	case slices.Contains(readObject, a.Action):
+	case slices.Contains(readObject, a.Action) || slices.Contains(readTags, a.Action):
 		return Read, key, true
-	case slices.Contains(writeObject, a.Action):
+	case slices.Contains(writeObject, a.Action) || slices.Contains(writeTags, a.Action):
 		return Write, key, true
 	}
 	return "", scope.Target{}, false

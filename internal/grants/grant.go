@@ -44,7 +44,7 @@ func (s *Service) CreateAccessGrant(ctx context.Context, in *s3control.CreateAcc
 	if !found {
 		return nil, noLocation()
 	}
-	tags, err := newTags(in.Tags)
+	tags, err := s.newTags(in.Tags, grantTags)
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +56,9 @@ func (s *Service) CreateAccessGrant(ctx context.Context, in *s3control.CreateAcc
 		return nil, err
 	}
 	if err := s.setGrantee(ctx, g, i, in); err != nil {
+		return nil, err
+	}
+	if err := s.setTerms(ctx, g, i); err != nil {
 		return nil, err
 	}
 	err = s.Registry.db.Update(ctx, func(tx *store.Tx) error { return s.insert(ctx, tx, g) })
@@ -80,8 +83,13 @@ func (s *Service) insert(ctx context.Context, tx *store.Tx, g *Grant) error {
 	if g.Object {
 		object = 1
 	}
-	same, err := count(ctx, tx, `SELECT COUNT(*) FROM access_grants WHERE account = ? AND location = ? AND sub_prefix = ? AND object = ? AND grantee_type = ? AND grantee = ? AND permission = ? AND application = ?`,
-		g.Account, g.LocationID, g.SubPrefix, object, string(g.Grantee.Type), g.Grantee.ID, string(g.Permission), g.Application)
+	// Two grants may differ in their terms alone: one that ended is still there when the next one is made.
+	terms, _, _, err := g.Terms.encode()
+	if err != nil {
+		return err
+	}
+	same, err := count(ctx, tx, `SELECT COUNT(*) FROM access_grants WHERE account = ? AND location = ? AND sub_prefix = ? AND object = ? AND grantee_type = ? AND grantee = ? AND permission = ? AND application = ? AND terms = ?`,
+		g.Account, g.LocationID, g.SubPrefix, object, string(g.Grantee.Type), g.Grantee.ID, string(g.Permission), g.Application, terms)
 	if err != nil {
 		return err
 	}
@@ -106,7 +114,14 @@ func (s *Service) setScope(g *Grant, l *Location) error {
 	if l.Scope.Everything && g.SubPrefix == "" {
 		return invalidGrant("A grant on the default location needs an S3SubPrefix")
 	}
-	parsed, err := scope.ParseGrant(g.Text, g.Object)
+	parse := scope.ParseTemplate
+	if s.Strict {
+		parse = scope.ParseGrant
+	}
+	parsed, err := parse(g.Text, g.Object)
+	if err != nil && strings.Contains(g.SubPrefix, "${") {
+		return invalidGrant("The S3SubPrefix is invalid: " + err.Error())
+	}
 	if err != nil {
 		return invalidGrant("The grant scope is invalid").Because(err)
 	}

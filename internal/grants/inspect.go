@@ -78,12 +78,15 @@ func (s *Service) Preview(ctx context.Context, account string, c *caller.Caller,
 	}
 	if p != nil {
 		q.User, q.Application, q.Groups = p.UserID, p.ApplicationARN, s.Directory.GroupsOf(p.IdentityStoreID, p.UserID)
+		q.Names = s.namesOf(p)
 	}
-	out := Preview{Won: s.Registry.index.Match(i.Account, q)}
+	out := Preview{Won: s.Registry.match(i.Account, q)}
 	if out.Won == nil {
-		out.Why = q.miss(s.Registry.index, i.Account)
+		out.Why = s.Registry.miss(i.Account, q)
+	} else if d := s.denial(i, c, q); d != nil {
+		out.Won, out.Why = nil, denied(d, string(permission))
 	}
-	for _, g := range s.Registry.index.covering(i.Account, q) {
+	for _, g := range s.Registry.covering(i.Account, q) {
 		if out.Won == nil || g.ID != out.Won.ID {
 			out.Others = append(out.Others, g)
 		}

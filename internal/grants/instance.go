@@ -21,7 +21,7 @@ func (s *Service) CreateAccessGrantsInstance(ctx context.Context, in *s3control.
 	if err := s.own(ctx, "CreateAccessGrantsInstance", in.AccountId, tagValues(in.Tags, nil)); err != nil {
 		return nil, err
 	}
-	tags, err := newTags(in.Tags)
+	tags, err := s.newTags(in.Tags, nil)
 	if err != nil {
 		return nil, err
 	}

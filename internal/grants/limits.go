@@ -5,20 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/lakegate/lakegate/internal/arn"
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/policy"
 	"github.com/lakegate/lakegate/internal/scope"
-)
-
-// The S3 actions of each permission (S3 user guide, access grants credentials; Service Authorization Reference, the actions
-// with the condition key s3:AccessGrantsInstanceArn).
-var (
-	readObject  = []string{"s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectAcl", "s3:GetObjectVersionAcl", "s3:ListMultipartUploadParts"}
-	readBucket  = []string{"s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"}
-	writeObject = []string{"s3:PutObject", "s3:PutObjectAcl", "s3:PutObjectVersionAcl", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"}
 )
 
 // LimitsOf bounds the credentials of a grant on each of their requests, by what stands now: the grant, its location and
@@ -33,8 +27,13 @@ func (s *Service) LimitsOf(ctx context.Context, c *caller.Caller) ([]policy.Name
 	if !ok {
 		return nil, errors.New("the access grant " + v.GrantID + " was deleted")
 	}
-	if string(g.Grantee.Type) != v.GranteeType || g.Grantee.ID != v.Grantee {
+	switch now := s.Now(); {
+	case string(g.Grantee.Type) != v.GranteeType || g.Grantee.ID != v.Grantee:
 		return nil, errors.New("the access grant " + v.GrantID + " is for somebody else")
+	case g.Terms.denies():
+		return nil, errors.New("the access grant " + v.GrantID + " denies")
+	case !g.Terms.InForce(now):
+		return nil, errors.New("the access grant " + v.GrantID + " " + g.Terms.lapse(now))
 	}
 	if err := s.standing(ctx, g, c); err != nil {
 		return nil, err
@@ -47,14 +46,62 @@ func (s *Service) LimitsOf(ctx context.Context, c *caller.Caller) ([]policy.Name
 	if err != nil {
 		return nil, fmt.Errorf("the scope of the credentials cannot be read: %w", err)
 	}
-	if !g.Scope.CoversScope(covered) {
+	if !s.covers(g, c, covered) {
 		return nil, errors.New("the access grant " + v.GrantID + " no longer covers " + v.Target)
 	}
-	document, err := s.limits.of(covered, asked)
+	document, err := s.limits.of(boundary{covered, asked, strings.Join(g.Terms.actions(), " "), policy.Allow})
 	if err != nil {
 		return nil, err
 	}
-	return []policy.Named{{Name: "access grant " + g.ID, Document: document}}, nil
+	return s.withDenials(c, g, covered, []policy.Named{{Name: "access grant " + g.ID, Document: document}})
+}
+
+// covers reports whether a grant reaches over a scope, for a caller whom it stands for. One with variables does where its
+// person, or a group of the person's, has the name in the scope now.
+func (s *Service) covers(g *Grant, c *caller.Caller, covered scope.Scope) bool {
+	if !g.HasVariables() {
+		return g.Scope.CoversScope(covered)
+	}
+	p := c.OnBehalf
+	if p == nil || g.Scope.Bucket != covered.Bucket || !strings.HasPrefix(covered.Prefix, g.Scope.Literal()) {
+		return false
+	}
+	q := Question{User: p.UserID, Groups: s.Directory.GroupsOf(p.IdentityStoreID, p.UserID), Names: s.namesOf(p)}
+	for home := range q.homes(g, nil) {
+		if home.Scope.CoversScope(covered) {
+			return true
+		}
+	}
+	return false
+}
+
+// namesOf finds the names of a person and the person's groups.
+func (s *Service) namesOf(p *caller.Identity) Names {
+	name, _ := s.Directory.UserName(p.IdentityStoreID, p.UserID)
+	return Names{User: name, Group: func(id string) (string, bool) { return s.Directory.GroupName(p.IdentityStoreID, id) }}
+}
+
+// withDenials adds a policy for each grant that denies the caller something of what the credentials cover.
+func (s *Service) withDenials(c *caller.Caller, g *Grant, covered scope.Scope, limit []policy.Named) ([]policy.Named, error) {
+	if !s.Registry.denials.any(g.Account, covered.Bucket) {
+		return limit, nil
+	}
+	i, err := s.instance(g.Account)
+	if err != nil {
+		return nil, errors.New("the access grants instance is gone")
+	}
+	for _, d := range s.Registry.denialsIn(g.Account, covered, s.losing(i, c)) {
+		b := boundary{d.Scope, d.Permission, strings.Join(d.Terms.Actions, " "), policy.Deny}
+		if len(b.statements()) == 0 { // to list one key is nothing that a policy can name
+			continue
+		}
+		document, err := s.limits.of(b)
+		if err != nil {
+			return nil, err
+		}
+		limit = append(limit, policy.Named{Name: "access grant " + d.ID + " (" + TagEffect + "=Deny)", Document: document})
+	}
+	return limit, nil
 }
 
 // standing asks whether what a grant rests on still stands for the one who uses it.
@@ -92,41 +139,43 @@ func (s *Service) standing(ctx context.Context, g *Grant, c *caller.Caller) erro
 	return nil
 }
 
-// limitCache keeps the compiled session policies. It forgets everything when it is full.
-type limitCache struct {
-	mu        sync.RWMutex
-	documents map[limitKey]*policy.Document
-}
-
-type limitKey struct {
+// boundary is what a policy made of a grant says. actions are those that the grant's terms name, joined by spaces.
+type boundary struct {
 	scope      scope.Scope
 	permission Permission
+	actions    string
+	effect     policy.Effect
+}
+
+// limitCache keeps the compiled policies. It forgets everything when it is full.
+type limitCache struct {
+	mu        sync.RWMutex
+	documents map[boundary]*policy.Document
 }
 
 const maxLimits = 4096
 
-func (c *limitCache) of(s scope.Scope, p Permission) (*policy.Document, error) {
-	k := limitKey{s, p}
+func (c *limitCache) of(b boundary) (*policy.Document, error) {
 	c.mu.RLock()
-	d := c.documents[k]
+	d := c.documents[b]
 	c.mu.RUnlock()
 	if d != nil {
 		return d, nil
 	}
-	text, err := sessionPolicy(s, p)
+	text, err := sessionPolicy(b.statements())
 	if err != nil {
 		return nil, err
 	}
 	d, err = policy.Parse(text, policy.Session)
 	if err != nil {
-		return nil, fmt.Errorf("make session policy for %s: %w", s, err)
+		return nil, fmt.Errorf("make session policy for %s: %w", b.scope, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.documents == nil || len(c.documents) >= maxLimits {
-		c.documents = map[limitKey]*policy.Document{}
+		c.documents = map[boundary]*policy.Document{}
 	}
-	c.documents[k] = d
+	c.documents[b] = d
 	return d, nil
 }
 
@@ -137,27 +186,54 @@ type statement struct {
 	Condition map[string]map[string]string `json:",omitempty"`
 }
 
-// sessionPolicy allows the actions of a permission in a scope and nothing else. Keys are escaped, so that a star in one is
-// no wildcard. A whole bucket can also be listed without a prefix; a prefix or a key only with itself before it.
-func sessionPolicy(s scope.Scope, p Permission) ([]byte, error) {
-	objects := arn.Object(s.Bucket, policy.Escape(s.Prefix))
-	prefix := policy.Escape(s.Prefix)
-	if !s.One {
-		objects, prefix = objects+"*", prefix+"*"
-	}
-	var statements []statement
-	if p == Read || p == ReadWrite {
-		list := statement{Effect: "Allow", Action: readBucket, Resource: arn.Bucket(s.Bucket)}
-		if s.Prefix != "" {
-			list.Condition = map[string]map[string]string{"StringLike": {"s3:prefix": prefix}}
-		}
-		statements = append(statements, statement{Effect: "Allow", Action: readObject, Resource: objects}, list)
-	}
-	if p == Write || p == ReadWrite {
-		statements = append(statements, statement{Effect: "Allow", Action: writeObject, Resource: objects})
-	}
+func sessionPolicy(statements []statement) ([]byte, error) {
 	return json.Marshal(struct {
 		Version   string
 		Statement []statement
 	}{"2012-10-17", statements})
+}
+
+// statements are about the actions of a permission in a scope and nothing else. Keys are escaped, so that a star in one is
+// no wildcard. A whole bucket can also be listed without a prefix; a prefix or a key only with itself before it.
+func (b boundary) statements() (all []statement) {
+	objects := arn.Object(b.scope.Bucket, policy.Escape(b.scope.Prefix))
+	prefix := policy.Escape(b.scope.Prefix)
+	if !b.scope.One {
+		objects, prefix = objects+"*", prefix+"*"
+	}
+	some := func(actions []string) (chosen []string) {
+		if b.actions == "" {
+			return actions
+		}
+		named := strings.Fields(b.actions)
+		return slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return !slices.Contains(named, a) })
+	}
+	add := func(resource string, condition map[string]map[string]string, actions ...string) {
+		if actions = some(actions); len(actions) > 0 {
+			all = append(all, statement{Effect: string(b.effect), Action: actions, Resource: resource, Condition: condition})
+		}
+	}
+	// Actions on tags are given where they are named, and taken with all others.
+	tags := b.actions != "" || b.effect == policy.Deny
+	if b.permission != Write {
+		add(objects, nil, readObject...)
+		if tags {
+			add(objects, nil, readTags...)
+		}
+		var condition map[string]map[string]string
+		if b.scope.Prefix != "" {
+			condition = map[string]map[string]string{"StringLike": {"s3:prefix": prefix}}
+		}
+		// To list with one denied key in front may show others that begin with it; Hidden leaves that one out.
+		if b.effect == policy.Allow || !b.scope.One {
+			add(arn.Bucket(b.scope.Bucket), condition, readBucket...)
+		}
+	}
+	if b.permission != Read {
+		add(objects, nil, writeObject...)
+		if tags {
+			add(objects, nil, writeTags...)
+		}
+	}
+	return all
 }

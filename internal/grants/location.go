@@ -30,15 +30,19 @@ func (s *Service) CreateAccessGrantsLocation(ctx context.Context, in *s3control.
 	if err := s.ownPart(ctx, "CreateAccessGrantsLocation", in.AccountId, s.locationARN(in.AccountId, "*"), values); err != nil {
 		return nil, err
 	}
-	if _, err := s.instance(in.AccountId); err != nil {
+	i, err := s.instance(in.AccountId)
+	if err != nil {
 		return nil, err
 	}
-	tags, err := newTags(in.Tags)
+	tags, err := s.newTags(in.Tags, locationTags)
 	if err != nil {
 		return nil, err
 	}
 	l := &Location{Account: in.AccountId, ID: uuid.NewString(), Role: in.IAMRoleArn, Tags: tags, Created: s.stamp()}
 	if l.Scope, err = s.locationScope(in.AccountId, in.LocationScope); err != nil {
+		return nil, err
+	}
+	if l.Owner, err = s.owner(ctx, i, tags); err != nil {
 		return nil, err
 	}
 	if l.Scope.Everything {

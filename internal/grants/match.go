@@ -73,6 +73,11 @@ type Question struct {
 	Action string
 	// Now is the moment that the terms of grants are held to. The service's clock fills it in.
 	Now time.Time
+	// Names fill in the variables of scopes.
+	Names Names
+	// partly admits grants whose terms bound them to some actions where a whole permission is asked for: they answer when
+	// nothing else does.
+	partly bool
 }
 
 // identities goes through the grantees that the asker is.
@@ -105,7 +110,16 @@ func (q *Question) is(g Grantee) bool {
 
 // admits reports whether a grant of one of the asker's identities allows what is asked, its scope aside.
 func (q *Question) admits(g *Grant) bool {
-	return g.Permission.Satisfies(q.Permission) && q.through(g) && g.Terms.InForce(q.Now) && !g.Terms.denies()
+	return g.Permission.Satisfies(q.Permission) && q.through(g) && q.accepts(g)
+}
+
+// accepts reports whether the terms of a grant let it answer.
+func (q *Question) accepts(g *Grant) bool {
+	if q.Action != "" && !g.gives(q.Action) {
+		return false
+	}
+	t := g.Terms
+	return t == nil || !t.Deny && t.InForce(q.Now) && (q.Action != "" || t.Actions == nil || q.partly && g.enough(q.Permission))
 }
 
 // through reports whether the application is one that the grant can be used with. Grants to IAM principals know none.
@@ -151,9 +165,37 @@ func (q *Question) miss(x *Index, account string) string {
 		}
 		return "the caller has grants on the bucket " + q.Target.Bucket + ", none of which covers " + q.Target.Text
 	}
-	i := slices.IndexFunc(covering, func(g *Grant) bool { return g.Permission.Satisfies(q.Permission) })
-	if i < 0 {
-		return "the grant " + covering[0].ID + " covers " + q.Target.Text + " with " + string(covering[0].Permission) + ", not with " + string(q.Permission)
+	return q.missed(covering...)
+}
+
+// missed says why grants that cover the target do not answer, by the one that lacks least: the permission, the application,
+// or what its terms say.
+func (q *Question) missed(covering ...*Grant) string {
+	said := "the grant " + covering[0].ID + " covers " + q.Target.Text + " with " + string(covering[0].Permission) + ", not with " + string(q.Permission)
+	permitted := false
+	for _, g := range covering {
+		switch {
+		case !g.Permission.Satisfies(q.Permission):
+		case q.through(g):
+			return "the grant " + g.ID + " covers " + q.Target.Text + " and " + q.lacks(g)
+		case !permitted:
+			said = "the grant " + g.ID + " covers " + q.Target.Text + " through the application " + g.Application + " alone"
+			permitted = true
+		}
 	}
-	return "the grant " + covering[i].ID + " covers " + q.Target.Text + " through the application " + covering[i].Application + " alone"
+	return said
+}
+
+// lacks says why the terms of a grant do not let it answer.
+func (q *Question) lacks(g *Grant) string {
+	switch t := g.Terms; {
+	case !t.InForce(q.Now):
+		return t.lapse(q.Now)
+	case t == nil || t.Actions == nil:
+		return "has no actions on tags, such as " + q.Action
+	case q.Action != "":
+		return "has the actions " + strings.Join(t.Actions, " ") + ", not " + q.Action + " (" + TagActions + ")"
+	default:
+		return "has the actions " + strings.Join(t.Actions, " ") + ", none for all of " + string(q.Permission) + " (" + TagActions + ")"
+	}
 }

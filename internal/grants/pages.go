@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/lakegate/lakegate/internal/store"
@@ -21,10 +22,12 @@ const defaultPage = 1000
 type pages struct {
 	question string
 	after    string
-	size     int
+	// skip is how many entries the page before showed of what follows, where one row is several entries.
+	skip int
+	size int
 }
 
-var listedID = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}$`)
+var listedID = regexp.MustCompile(`^([a-zA-Z0-9-]{1,64}|([a-zA-Z0-9-]{0,64})\+([1-9][0-9]{0,5}))$`)
 
 // newPages reads the token of a request, whose other parameters are the question.
 func newPages(operation, account string, max *int, token *string, filters ...*string) (*pages, error) {
@@ -49,7 +52,9 @@ func newPages(operation, account string, max *int, token *string, filters ...*st
 	if err != nil || !ours || !listedID.MatchString(id) {
 		return nil, wire.NewError("InvalidRequest", http.StatusBadRequest, "The continuation token is not valid.")
 	}
+	id, skip, _ := strings.Cut(id, "+")
 	p.after = id
+	p.skip, _ = strconv.Atoi(skip)
 	return p, nil
 }
 
@@ -58,7 +63,39 @@ func cut[V any](p *pages, list []V, id func(V) string) (page []V, next *string) 
 	if len(list) <= p.size {
 		return list, nil
 	}
-	return list[:p.size], new(base64.RawURLEncoding.EncodeToString([]byte(p.question + id(list[p.size-1]))))
+	return list[:p.size], p.token(id(list[p.size-1]), 0)
+}
+
+// token is that of the page which follows: after a row, and of what comes then after some entries.
+func (p *pages) token(after string, skip int) *string {
+	text := p.question + after
+	if skip > 0 {
+		text += "+" + strconv.Itoa(skip)
+	}
+	return new(base64.RawURLEncoding.EncodeToString([]byte(text)))
+}
+
+// cutForms is cut where each grant is one entry or several. A page that is full in the middle of a grant is followed by one
+// that goes on there.
+func cutForms(p *pages, all []*Grant, forms func(*Grant) []*Grant) (page []*Grant, next *string) {
+	before, skip := p.after, p.skip
+	for _, g := range all {
+		entries := forms(g)
+		skipped := min(skip, len(entries))
+		free := p.size - len(page)
+		if left := len(entries) - skipped; left > free {
+			if skipped+free > 0 {
+				return append(page, entries[skipped:skipped+free]...), p.token(before, skipped+free)
+			}
+			return page, p.token(before, 0)
+		}
+		page = append(page, entries[skipped:]...)
+		before, skip = g.ID, 0
+	}
+	if len(all) > p.size { // there may be more, although entries went since the page before
+		return page, p.token(before, 0)
+	}
+	return page, nil
 }
 
 // conditions narrow a list in the database.

@@ -87,7 +87,9 @@ type Service struct {
 	Authorizer *authz.Authorizer
 	Region     string
 	Quotas     Quotas
-	Now        func() time.Time
+	// Strict refuses reserved tags and variables in new grants, which AWS does not have. Terms that grants have stand.
+	Strict bool
+	Now    func() time.Time
 
 	limits limitCache
 }

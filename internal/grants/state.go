@@ -1,8 +1,12 @@
 package grants
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/lakegate/lakegate/internal/policy"
@@ -42,8 +46,10 @@ type Location struct {
 	Account, ID string
 	Scope       scope.Location
 	Role        string
-	Tags        map[string]string
-	Created     time.Time
+	// Owner is what the tag lakegate:Owner names, as in Terms; empty for nobody.
+	Owner   string
+	Tags    map[string]string
+	Created time.Time
 }
 
 // The kinds of change. Locations and grants are keyed by <account>/<id>.
@@ -61,6 +67,10 @@ type Registry struct {
 	instances store.Mirror[*Instance]
 	locations store.Mirror[*Location]
 	grants    store.Mirror[*Grant]
+	// homes are the grants with variables, denials those that deny. All others are in the index; bounded counts those among
+	// them and the homes that have some actions alone.
+	homes, denials holdings
+	bounded        atomic.Int64
 }
 
 // Open reads everything into memory and follows the changes from then on.
@@ -70,13 +80,18 @@ func Open(ctx context.Context, db *store.DB, region string) (*Registry, error) {
 	r.locations = store.Mirror[*Location]{Kind: kindLocation, One: readLocation, Every: eachLocation}
 	r.grants = store.Mirror[*Grant]{
 		Kind: kindGrant, One: readGrant, Every: eachGrant,
-		Reset: r.index.reset,
+		Reset: func() {
+			r.index.reset()
+			r.homes.reset()
+			r.denials.reset()
+			r.bounded.Store(0)
+		},
 		Changed: func(_ string, before, after **Grant) {
 			if before != nil {
-				r.index.remove(*before)
+				r.drop(*before)
 			}
 			if after != nil {
-				r.index.add(*after)
+				r.keep(*after)
 			}
 		},
 	}
@@ -86,6 +101,83 @@ func Open(ctx context.Context, db *store.DB, region string) (*Registry, error) {
 		}
 	}
 	return r, nil
+}
+
+// keep puts a grant where a question finds it.
+func (r *Registry) keep(g *Grant) {
+	if g.Terms != nil && g.Terms.Actions != nil {
+		r.bounded.Add(1)
+	}
+	switch {
+	case g.Terms.denies():
+		r.denials.add(g)
+	case g.HasVariables():
+		r.homes.add(g)
+	default:
+		r.index.add(g)
+	}
+}
+
+func (r *Registry) drop(g *Grant) {
+	if g.Terms != nil && g.Terms.Actions != nil {
+		r.bounded.Add(-1)
+	}
+	switch {
+	case g.Terms.denies():
+		r.denials.remove(g)
+	case g.HasVariables():
+		r.homes.remove(g)
+	default:
+		r.index.remove(g)
+	}
+}
+
+// match finds the grant that wins, or nil; denial says whether another takes it away. Grants that are bounded to some
+// actions answer the question for a permission only if no other does: so a narrow grant to list shadows no wider one to
+// read.
+func (r *Registry) match(account string, q *Question) *Grant {
+	g := r.best(account, q)
+	if g == nil && q.Action == "" && r.bounded.Load() > 0 {
+		some := *q
+		some.partly = true
+		g = r.best(account, &some)
+	}
+	return g
+}
+
+func (r *Registry) best(account string, q *Question) *Grant {
+	plain, home := r.index.Match(account, q), r.bestHome(account, q)
+	if plain == nil || home != nil && q.better(home, plain) < 0 {
+		return home
+	}
+	return plain
+}
+
+// covering lists the asker's grants that cover the target, whatever they permit and whenever, the narrowest first, without
+// those that deny.
+func (r *Registry) covering(account string, q *Question) []*Grant {
+	all := append(r.index.covering(account, q), slices.Collect(r.homesAt(account, q))...)
+	slices.SortStableFunc(all, func(a, b *Grant) int { return cmp.Compare(len(b.Scope.Prefix), len(a.Scope.Prefix)) })
+	return all
+}
+
+// miss says why nothing matched, for the log and for whoever may ask why.
+func (r *Registry) miss(account string, q *Question) string {
+	for _, g := range r.homes.of(account, q.Target.Bucket, q) {
+		if !strings.HasPrefix(q.Target.Key, g.Scope.Literal()) {
+			continue
+		}
+		var why error
+		for home := range q.homes(g, func(err error) { why = err }) {
+			if home.Scope.Covers(q.Target) {
+				return q.missed(home)
+			}
+		}
+		if why != nil {
+			return "the grant " + g.ID + " on " + g.Text + " matches nothing for the caller: " + why.Error()
+		}
+	}
+	return q.miss(r.index, account)
 }
 
 func key(account, id string) string { return account + "/" + id }

@@ -87,7 +87,7 @@ func deleteInstance(ctx context.Context, tx *store.Tx, account string) error {
 	return tx.MustExec(ctx, `DELETE FROM grants_instances WHERE account = ?`, account)
 }
 
-const selectLocation = `SELECT account, id, scope, role, tags, created FROM grants_locations`
+const selectLocation = `SELECT account, id, scope, role, tags, created, owner FROM grants_locations`
 
 func scanLocation(s store.Scanner) (*Location, error) {
 	var (
@@ -95,7 +95,7 @@ func scanLocation(s store.Scanner) (*Location, error) {
 		text, tags string
 		created    int64
 	)
-	if err := s.Scan(&l.Account, &l.ID, &text, &l.Role, &tags, &created); err != nil {
+	if err := s.Scan(&l.Account, &l.ID, &text, &l.Role, &tags, &created, &l.Owner); err != nil {
 		return nil, err
 	}
 	var err error
@@ -124,9 +124,9 @@ func putLocation(ctx context.Context, tx *store.Tx, l *Location) error {
 		return err
 	}
 	tx.Changed(kindLocation, key(l.Account, l.ID))
-	_, err = tx.Exec(ctx, `INSERT INTO grants_locations (account, id, scope, role, tags, created) VALUES (?, ?, ?, ?, ?, ?)
+	_, err = tx.Exec(ctx, `INSERT INTO grants_locations (account, id, scope, role, tags, created, owner) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (account, id) DO UPDATE SET role = excluded.role, tags = excluded.tags`,
-		l.Account, l.ID, l.Scope.Text, l.Role, tags, store.Millis(l.Created))
+		l.Account, l.ID, l.Scope.Text, l.Role, tags, store.Millis(l.Created), l.Owner)
 	return err
 }
 
@@ -135,15 +135,16 @@ func deleteLocation(ctx context.Context, tx *store.Tx, account, id string) error
 	return tx.MustExec(ctx, `DELETE FROM grants_locations WHERE account = ? AND id = ?`, account, id)
 }
 
-const selectGrant = `SELECT account, id, location, sub_prefix, scope, object, grantee_type, grantee, permission, application, tags, created FROM access_grants`
+const selectGrant = `SELECT account, id, location, sub_prefix, scope, object, grantee_type, grantee, permission, application, tags, created, terms, owner FROM access_grants`
 
 func scanGrant(s store.Scanner) (*Grant, error) {
 	var (
 		g               Grant
 		tags            string
+		terms, owner    string
 		object, created int64
 	)
-	err := s.Scan(&g.Account, &g.ID, &g.LocationID, &g.SubPrefix, &g.Text, &object, &g.Grantee.Type, &g.Grantee.ID, &g.Permission, &g.Application, &tags, &created)
+	err := s.Scan(&g.Account, &g.ID, &g.LocationID, &g.SubPrefix, &g.Text, &object, &g.Grantee.Type, &g.Grantee.ID, &g.Permission, &g.Application, &tags, &created, &terms, &owner)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +152,10 @@ func scanGrant(s store.Scanner) (*Grant, error) {
 	if g.Tags, err = decodeTags(tags); err != nil {
 		return nil, err
 	}
-	if g.Scope, err = scope.ParseGrant(g.Text, g.Object); err != nil {
+	if g.Terms, err = decodeTerms(terms, owner, g.Tags[TagReason]); err != nil {
+		return nil, fmt.Errorf("read grant %s: %w", g.ID, err)
+	}
+	if g.Scope, err = scope.ParseTemplate(g.Text, g.Object); err != nil {
 		return nil, fmt.Errorf("read grant %s: %w", g.ID, err)
 	}
 	return &g, nil
@@ -171,13 +175,17 @@ func insertGrant(ctx context.Context, tx *store.Tx, g *Grant) error {
 	if err != nil {
 		return err
 	}
+	terms, ends, owner, err := g.Terms.encode()
+	if err != nil {
+		return err
+	}
 	object := 0
 	if g.Object {
 		object = 1
 	}
 	tx.Changed(kindGrant, key(g.Account, g.ID))
-	_, err = tx.Exec(ctx, `INSERT INTO access_grants (account, id, location, sub_prefix, scope, object, grantee_type, grantee, permission, application, tags, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		g.Account, g.ID, g.LocationID, g.SubPrefix, g.Text, object, string(g.Grantee.Type), g.Grantee.ID, string(g.Permission), g.Application, tags, store.Millis(g.Created))
+	_, err = tx.Exec(ctx, `INSERT INTO access_grants (account, id, location, sub_prefix, scope, object, grantee_type, grantee, permission, application, tags, created, terms, ends, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		g.Account, g.ID, g.LocationID, g.SubPrefix, g.Text, object, string(g.Grantee.Type), g.Grantee.ID, string(g.Permission), g.Application, tags, store.Millis(g.Created), terms, ends, owner)
 	return err
 }
 

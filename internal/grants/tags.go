@@ -16,12 +16,12 @@ import (
 
 const maxTags = 50
 
-// reservedTags begin the names of the tags that mean something to this server. None has a meaning here yet, and a tag that
-// means nothing must not look as if it did.
+// reservedTags begin the names of the tags that mean something to this server. One that means nothing must not look as if
+// it did.
 const reservedTags = "lakegate:"
 
-// newTags checks the tags of a new resource.
-func newTags(list []s3control.Tag) (map[string]string, error) {
+// newTags checks tags. known are the reserved ones that have a meaning on the resource.
+func (s *Service) newTags(list []s3control.Tag, known []string) (map[string]string, error) {
 	tags := map[string]string{}
 	for _, t := range list {
 		switch _, twice := tags[t.Key]; {
@@ -29,7 +29,9 @@ func newTags(list []s3control.Tag) (map[string]string, error) {
 			return nil, wire.NewError("InvalidTag", http.StatusBadRequest, "There are duplicate tag keys in your request. Remove the duplicate tag keys and try again.")
 		case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
 			return nil, wire.NewError("InvalidTags", http.StatusBadRequest, "User-defined tag keys can't start with \"aws:\".")
-		case strings.HasPrefix(strings.ToLower(t.Key), reservedTags):
+		case reserved(t.Key) && s.Strict:
+			return nil, wire.NewError("InvalidTag", http.StatusBadRequest, "The tag "+t.Key+" is reserved and has no meaning with compat: strict.")
+		case reserved(t.Key) && !slices.Contains(known, t.Key):
 			return nil, wire.NewError("InvalidTag", http.StatusBadRequest, "The tag "+t.Key+" is reserved and has no meaning on this resource.")
 		}
 		tags[t.Key] = t.Value
@@ -43,6 +45,8 @@ func newTags(list []s3control.Tag) (map[string]string, error) {
 // tagged is a resource that has tags: an instance, a location or a grant.
 type tagged struct {
 	tags map[string]string
+	// known are the reserved tags that have a meaning on it.
+	known []string
 	// change lets do work on the tags as they are in the transaction, and writes the result.
 	change func(ctx context.Context, tx *store.Tx, do func(tags map[string]string) error) error
 }
@@ -60,7 +64,7 @@ func (s *Service) findTagged(account, resource string) (*tagged, error) {
 		if !ok || rest != "" {
 			return nil, gone
 		}
-		return &tagged{i.Tags, func(ctx context.Context, tx *store.Tx, do func(map[string]string) error) error {
+		return &tagged{i.Tags, nil, func(ctx context.Context, tx *store.Tx, do func(map[string]string) error) error {
 			i, err := readInstance(ctx, tx, account)
 			if err != nil {
 				return notFound(err, gone)
@@ -72,7 +76,7 @@ func (s *Service) findTagged(account, resource string) (*tagged, error) {
 		if !ok {
 			return nil, gone
 		}
-		return &tagged{l.Tags, func(ctx context.Context, tx *store.Tx, do func(map[string]string) error) error {
+		return &tagged{l.Tags, locationTags, func(ctx context.Context, tx *store.Tx, do func(map[string]string) error) error {
 			l, err := readLocation(ctx, tx, key(account, id))
 			if err != nil {
 				return notFound(err, gone)
@@ -84,7 +88,7 @@ func (s *Service) findTagged(account, resource string) (*tagged, error) {
 		if !ok {
 			return nil, gone
 		}
-		return &tagged{g.Tags, func(ctx context.Context, tx *store.Tx, do func(map[string]string) error) error {
+		return &tagged{g.Tags, grantTags, func(ctx context.Context, tx *store.Tx, do func(map[string]string) error) error {
 			g, err := readGrant(ctx, tx, key(account, id))
 			if err != nil {
 				return notFound(err, gone)
@@ -107,18 +111,21 @@ func (s *Service) authorizeTags(ctx context.Context, operation, account, resourc
 	return t, err
 }
 
-// TagResource adds tags, or changes their values.
+// TagResource adds tags, or changes their values. Reserved ones stay as they were given when the resource was made.
 func (s *Service) TagResource(ctx context.Context, in *s3control.TagResourceInput) (*s3control.TagResourceOutput, error) {
 	t, err := s.authorizeTags(ctx, "TagResource", in.AccountId, in.ResourceArn, tagValues(in.Tags, nil))
 	if err != nil {
 		return nil, err
 	}
-	add, err := newTags(in.Tags)
+	add, err := s.newTags(in.Tags, t.known)
 	if err != nil {
 		return nil, err
 	}
 	err = s.Registry.db.Update(ctx, func(tx *store.Tx) error {
 		return t.change(ctx, tx, func(tags map[string]string) error {
+			if err := keepReserved(tags, add); err != nil {
+				return err
+			}
 			maps.Copy(tags, add)
 			if len(tags) > maxTags {
 				return wire.NewError("TooManyTags", http.StatusBadRequest, "The number of tags exceeds the limit of 50 tags.")
@@ -138,7 +145,7 @@ func (s *Service) UntagResource(ctx context.Context, in *s3control.UntagResource
 		return nil, err
 	}
 	for _, k := range in.TagKeys {
-		if strings.HasPrefix(strings.ToLower(k), reservedTags) {
+		if reserved(k) {
 			return nil, wire.NewError("InvalidTag", http.StatusBadRequest, "The tag "+k+" is reserved and cannot be removed.")
 		}
 	}

@@ -64,6 +64,7 @@ type vended struct {
 	Object       bool   `json:"o,omitempty"`
 	AuditContext string `json:"c,omitempty"`
 	Requester    string `json:"r"`
+	Principal    string `json:"rp,omitempty"`
 }
 
 type identity struct {
@@ -102,7 +103,7 @@ func (r *Ring) Issue(c *caller.Caller) (Credentials, error) {
 		cl.UserARN, cl.UserID, cl.UserName = c.ARN, c.UserID, c.UserName
 	}
 	if v := s.Vended; v != nil {
-		cl.Vended = &vended{v.GrantAccount, v.GrantID, v.GranteeType, v.Grantee, v.Permission, v.Target, v.Object, v.AuditContext, v.RequesterARN}
+		cl.Vended = &vended{v.GrantAccount, v.GrantID, v.GranteeType, v.Grantee, v.Permission, v.Target, v.Object, v.AuditContext, v.RequesterARN, v.Principal}
 	}
 	if p := s.Portal; p != nil {
 		cl.Portal = &portal{p.PermissionSet, p.Account}
@@ -152,7 +153,7 @@ func (cl *claims) caller(accessKeyID string) *caller.Caller {
 	if v := cl.Vended; v != nil {
 		s.Vended = &caller.Vended{
 			GrantAccount: v.Account, GrantID: v.GrantID, GranteeType: v.GranteeType, Grantee: v.Grantee, Permission: v.Permission,
-			Target: v.Target, Object: v.Object, AuditContext: v.AuditContext, RequesterARN: v.Requester,
+			Target: v.Target, Object: v.Object, AuditContext: v.AuditContext, RequesterARN: v.Requester, Principal: v.Principal,
 		}
 	}
 	if p := cl.Portal; p != nil {

@@ -1,0 +1,94 @@
+package grants
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// holdings keeps grants by bucket and grantee: those of which there are few, and which a probe of the Index does not find,
+// because they have variables, or because they deny and count for what lies above them as well. It is safe for concurrent
+// use. Where a bucket has none, asking costs one lookup.
+type holdings struct {
+	mu sync.RWMutex
+	at map[place]map[Grantee][]*Grant
+	n  atomic.Int64
+}
+
+func (h *holdings) reset() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.at = nil
+	h.n.Store(0)
+}
+
+func (h *holdings) add(g *Grant) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.at == nil {
+		h.at = map[place]map[Grantee][]*Grant{}
+	}
+	at := place{g.Account, g.Scope.Bucket}
+	if h.at[at] == nil {
+		h.at[at] = map[Grantee][]*Grant{}
+	}
+	h.at[at][g.Grantee] = append(h.at[at][g.Grantee], g)
+	h.n.Add(1)
+}
+
+func (h *holdings) remove(g *Grant) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	at := place{g.Account, g.Scope.Bucket}
+	held := h.at[at]
+	i := slices.IndexFunc(held[g.Grantee], func(o *Grant) bool { return o.ID == g.ID })
+	if i < 0 {
+		return
+	}
+	h.n.Add(-1)
+	if held[g.Grantee] = slices.Delete(held[g.Grantee], i, i+1); len(held[g.Grantee]) > 0 {
+		return
+	}
+	if delete(held, g.Grantee); len(held) == 0 {
+		delete(h.at, at)
+	}
+}
+
+// any reports whether a bucket has any.
+func (h *holdings) any(account, bucket string) bool {
+	if h.n.Load() == 0 {
+		return false
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return len(h.at[place{account, bucket}]) > 0
+}
+
+// of lists the asker's grants on a bucket that are in force and can be used through the application, the narrowest first.
+// It goes through the asker's identities or through the grantees, whichever are fewer.
+func (h *holdings) of(account, bucket string, q *Question) (all []*Grant) {
+	if h.n.Load() == 0 {
+		return nil
+	}
+	h.mu.RLock()
+	held := h.at[place{account, bucket}]
+	if len(held) <= len(q.Groups) {
+		for grantee, grants := range held {
+			if q.is(grantee) {
+				all = append(all, grants...)
+			}
+		}
+	} else {
+		for id := range q.identities {
+			all = append(all, held[id]...)
+		}
+	}
+	h.mu.RUnlock()
+	all = slices.DeleteFunc(all, func(g *Grant) bool { return !q.through(g) || !g.Terms.InForce(q.Now) })
+	slices.SortFunc(all, func(a, b *Grant) int {
+		return cmp.Or(cmp.Compare(len(b.Scope.Prefix), len(a.Scope.Prefix)), cmp.Compare(single(a), single(b)), strings.Compare(a.ID, b.ID))
+	})
+	return all
+}
