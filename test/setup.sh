@@ -1,13 +1,16 @@
 #!/bin/sh
-# Install what the tests need: a PostgreSQL server, an LDAP server, Chromium, and a C compiler for the race detector. On
-# Debian or Ubuntu as root it installs them; elsewhere it says what is missing. The AWS CLI, boto3 and Terraform are used
-# when they are there; the tests that want them say so when they are not (and fail when CI=true).
+# Install what the tests need: a PostgreSQL server, an LDAP server, Chromium, clients of S3, and a C compiler for the race
+# detector. On Debian or Ubuntu as root it installs them; elsewhere it says what is missing. The AWS CLI, boto3 and
+# Terraform are used when they are there; the tests that want them say so when they are not (and fail when CI=true).
 set -eu
 
 missing=""
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null 2>&1 || missing="$missing postgresql"
 command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || missing="$missing chromium"
 test -x /usr/sbin/slapd || command -v slapd >/dev/null 2>&1 || missing="$missing slapd"
+for client in rclone s3cmd restic; do
+	command -v $client >/dev/null 2>&1 || missing="$missing $client"
+done
 command -v gcc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
 
 [ -n "$missing" ] || exit 0

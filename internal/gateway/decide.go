@@ -126,9 +126,11 @@ func (x *exchange) question(ctx context.Context, n *Need, who *caller.Caller) (a
 		if b, err = x.Buckets.Get(n.Bucket); err != nil {
 			return q, err
 		}
-		x.entry.Resource("AWS::S3::Object", n.Resource, b.Account)
-		if err := b.ExpectOwner(x.Source.ExpectedOwner); err != nil {
-			return q, err
+		if x.Source != nil {
+			x.entry.Resource("AWS::S3::Object", n.Resource, b.Account)
+			if err := b.ExpectOwner(x.Source.ExpectedOwner); err != nil {
+				return q, err
+			}
 		}
 	}
 	q.Account, q.ResourcePolicy = b.Account, b.ResourcePolicy()

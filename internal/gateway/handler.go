@@ -27,10 +27,12 @@ type People interface {
 	UserName(storeID, userID string) (name string, ok bool)
 }
 
-// Grants finds the session in which a request of a person is decided that uses the person's grants without credentials of
-// one; grants provides it. The error is the refusal.
+// Grants is what the gateway asks of access grants, which provides it: the session in which a request of a person is
+// decided that uses the person's grants without credentials of one (the error is the refusal), and what a session has
+// grants for.
 type Grants interface {
 	Direct(ctx context.Context, a grants.Access) (*caller.Caller, error)
+	Footholds(ctx context.Context, bucket, prefix string) ([]grants.Foothold, error)
 }
 
 // Gateway answers S3 requests. Its fields are set once.
@@ -187,6 +189,10 @@ func (x *exchange) answer(ctx context.Context) (a *answer, err error) {
 		return nil, err
 	}
 	if err := x.authorize(ctx, x.Needs()...); err != nil {
+		a, ok, wayErr := x.wayDown(ctx)
+		if ok || wayErr != nil {
+			return a, wayErr
+		}
 		return nil, err
 	}
 	return do(x, ctx)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -352,4 +353,35 @@ func sample(r *rule) string {
 		target += "?" + strings.Join(query, "&")
 	}
 	return target
+}
+
+// TestCoverageIsDocumented: the table for people says of each operation what the code does with it.
+func TestCoverageIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/s3-compatibility.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[Operation]string{}
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 5 || cells[2] != " yes " && cells[2] != " no " {
+			continue
+		}
+		for name := range strings.SplitSeq(cells[1], ",") {
+			said[Operation(strings.TrimSpace(name))] = strings.TrimSpace(cells[2])
+		}
+	}
+	for i := range rules {
+		does := "no"
+		if _, ok := operations[rules[i].op]; ok {
+			does = "yes"
+		}
+		if said[rules[i].op] != does {
+			t.Errorf("%s: the table says %q, the code %q", rules[i].op, said[rules[i].op], does)
+		}
+		delete(said, rules[i].op)
+	}
+	for name := range said {
+		t.Errorf("the table has %s, which is no operation", name)
+	}
 }
