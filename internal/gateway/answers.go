@@ -63,7 +63,7 @@ func (d *document) prefixes(r *Request, prefixes []string) {
 	}
 }
 
-func objectList(r *Request, out *storage.ListObjectsOutput, account string) []byte {
+func objectList(r *Request, out *storage.ListObjectsOutput, account string, tellMarker bool) []byte {
 	d := newDocument("ListBucketResult")
 	d.text("Name", r.Bucket)
 	d.text("Prefix", r.key(r.Prefix))
@@ -73,8 +73,8 @@ func objectList(r *Request, out *storage.ListObjectsOutput, account string) []by
 		d.text("Delimiter", r.key(r.Delimiter))
 	}
 	d.boolean("IsTruncated", out.Truncated)
-	// S3 tells the next marker only where a delimiter may hide the last key.
-	if out.Truncated && r.Delimiter != "" {
+	// S3 tells the next marker only where a delimiter may hide the last key; a grant that denies may hide it too.
+	if out.Truncated && (r.Delimiter != "" || tellMarker) {
 		d.text("NextMarker", r.key(out.NextMarker))
 	}
 	for i := range out.Objects {

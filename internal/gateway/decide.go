@@ -36,6 +36,7 @@ func (x *exchange) decide(ctx context.Context, n *Need) error {
 		if q, err = x.direct(ctx, n, q); err != nil {
 			return err
 		}
+		x.as = q.As
 	}
 	if n.DenyOnly {
 		if d := x.Authorizer.Decide(ctx, q); d.Explicit {

@@ -45,6 +45,8 @@ type Gateway struct {
 	People        People
 	// AccessGrants may be nil: then a person's session reaches objects with the credentials of GetDataAccess alone, as at AWS.
 	AccessGrants Grants
+	// Denials may be nil: then lists hide nothing.
+	Denials Denials
 	// Limiter may be nil: then nobody is limited.
 	Limiter *Limiter
 	Hosts   HostRules
@@ -66,6 +68,8 @@ type exchange struct {
 	entry *trail.Entry
 	// bucket is what the request is about; nil for operations on the service and for one that is to be created.
 	bucket *bucket.Bucket
+	// as is the session of a grant in which the request was allowed that uses a person's grants directly; nil for others.
+	as *caller.Caller
 	// leave gives the principal's share back, with the bytes that moved; nil before one was taken.
 	leave func(bytes int64, now time.Time)
 	moved int64

@@ -11,7 +11,8 @@ func (x *exchange) listObjects(ctx context.Context) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return xmlAnswer(objectList(x.Request, out, x.bucket.Account)), nil
+	tell := x.hideObjects(ctx, out)
+	return xmlAnswer(objectList(x.Request, out, x.bucket.Account, tell)), nil
 }
 
 func (x *exchange) listObjectsV2(ctx context.Context) (*answer, error) {
@@ -21,6 +22,7 @@ func (x *exchange) listObjectsV2(ctx context.Context) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	x.hideObjects(ctx, &out.ListObjectsOutput)
 	return xmlAnswer(objectListV2(x.Request, out, x.bucket.Account)), nil
 }
 
@@ -31,6 +33,7 @@ func (x *exchange) listVersions(ctx context.Context) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	x.hideVersions(ctx, out)
 	return xmlAnswer(versionList(x.Request, out, x.bucket.Account)), nil
 }
 
@@ -41,6 +44,7 @@ func (x *exchange) listUploads(ctx context.Context) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	x.hideUploads(ctx, out)
 	return xmlAnswer(uploadList(x.Request, out, x.bucket.Account)), nil
 }
 

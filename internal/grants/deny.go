@@ -3,6 +3,7 @@ package grants
 import (
 	"context"
 	"fmt"
+	"unicode"
 
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/scope"
@@ -69,8 +70,9 @@ func (s *Service) denial(i *Instance, c *caller.Caller, q *Question) *Grant {
 }
 
 // Hidden tells which keys of a bucket a list must not show to the session of a grant, although it reaches what lies above
-// them: those for which a grant denies the action that lists. It is nil where that is none.
-func (s *Service) Hidden(_ context.Context, c *caller.Caller, action, bucket string) func(key string) bool {
+// them: those for which a grant denies the action that lists. past is a key behind all those that the grant hides. It is nil
+// where nothing is hidden.
+func (s *Service) Hidden(_ context.Context, c *caller.Caller, action, bucket string) func(key string) (past string, hidden bool) {
 	if c.Session == nil || c.Session.Vended == nil {
 		return nil
 	}
@@ -80,7 +82,7 @@ func (s *Service) Hidden(_ context.Context, c *caller.Caller, action, bucket str
 	}
 	i, ok := s.Registry.instances.Get(v.GrantAccount)
 	if !ok {
-		return func(string) bool { return true }
+		return func(key string) (string, bool) { return key, true }
 	}
 	var scopes []scope.Scope
 	for _, d := range s.Registry.denials.of(i.Account, bucket, s.losing(i, c)) {
@@ -91,12 +93,16 @@ func (s *Service) Hidden(_ context.Context, c *caller.Caller, action, bucket str
 	if len(scopes) == 0 {
 		return nil
 	}
-	return func(key string) bool {
+	return func(key string) (past string, hidden bool) {
 		for _, d := range scopes {
-			if d.CoversKey(bucket, key) {
-				return true
+			if !d.CoversKey(bucket, key) {
+				continue
 			}
+			if d.One {
+				return key, true
+			}
+			return d.Prefix + string(unicode.MaxRune), true
 		}
-		return false
+		return "", false
 	}
 }

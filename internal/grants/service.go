@@ -87,6 +87,9 @@ type Service struct {
 	Authorizer *authz.Authorizer
 	Region     string
 	Quotas     Quotas
+	// Retention is how long a grant is listed after its end; zero is for ever. Trail records what Tend deletes.
+	Retention time.Duration
+	Trail     *trail.Trail
 	// Strict refuses reserved tags and variables in new grants, which AWS does not have. Terms that grants have stand.
 	Strict bool
 	Now    func() time.Time

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/lakegate/lakegate/internal/policy"
 	"github.com/lakegate/lakegate/internal/scope"
@@ -187,6 +188,15 @@ func insertGrant(ctx context.Context, tx *store.Tx, g *Grant) error {
 	_, err = tx.Exec(ctx, `INSERT INTO access_grants (account, id, location, sub_prefix, scope, object, grantee_type, grantee, permission, application, tags, created, terms, ends, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		g.Account, g.ID, g.LocationID, g.SubPrefix, g.Text, object, string(g.Grantee.Type), g.Grantee.ID, string(g.Permission), g.Application, tags, store.Millis(g.Created), terms, ends, owner)
 	return err
+}
+
+// endedGrants reads grants that ended before a moment, the oldest end first.
+func endedGrants(ctx context.Context, q store.Querier, before time.Time, limit int) (all []*Grant, err error) {
+	err = store.Each(ctx, q, scanGrant, func(g *Grant) error {
+		all = append(all, g)
+		return nil
+	}, selectGrant+` WHERE ends > 0 AND ends < ? ORDER BY ends, account, id LIMIT ?`, store.Millis(before), limit)
+	return all, err
 }
 
 func retagGrant(ctx context.Context, tx *store.Tx, g *Grant, tags map[string]string) error {

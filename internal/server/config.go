@@ -98,6 +98,12 @@ type Config struct {
 		Above int `yaml:"above"`
 	} `yaml:"groups"`
 
+	Grants struct {
+		// RetentionDays is how long an access grant is listed after its end (lakegate:NotAfter) before it is deleted;
+		// default 90.
+		RetentionDays int `yaml:"retention_days"`
+	} `yaml:"grants"`
+
 	Audit struct {
 		// Required refuses requests with 503 when their record cannot be written.
 		Required bool `yaml:"required"`
@@ -165,6 +171,7 @@ func (c *Config) Complete() error {
 	orElse(&c.Groups.Depth, 10)
 	orElse(&c.Groups.Above, 100)
 	c.Groups.Flat = c.Groups.Flat || c.Compat == Strict
+	orElse(&c.Grants.RetentionDays, 90)
 	orElse(&c.Audit.RetentionDays, 90)
 	orElse(&c.Limits.Requests, 1024)
 	orElse(&c.Limits.ShutdownSeconds, 15)
@@ -204,7 +211,7 @@ func (c *Config) check() error {
 		return errors.New("tokens.algorithm: strict compatibility signs with RS256 only")
 	}
 	for name, n := range map[string]int{
-		"groups.depth": c.Groups.Depth, "groups.above": c.Groups.Above, "audit.retention_days": c.Audit.RetentionDays,
+		"groups.depth": c.Groups.Depth, "groups.above": c.Groups.Above, "audit.retention_days": c.Audit.RetentionDays, "grants.retention_days": c.Grants.RetentionDays,
 		"limits.requests": c.Limits.Requests, "limits.shutdown_seconds": c.Limits.ShutdownSeconds,
 	} {
 		if n < 1 {

@@ -55,6 +55,7 @@ type rooms struct {
 	storage     *storage.Embedded
 	buckets     *bucket.Registry
 	grants      *grants.Registry
+	access      *grants.Service
 	tokens      *token.Service
 	signIn      *signin.Service
 	trail       *trail.Trail
@@ -157,7 +158,9 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	access := &grants.Service{
 		Registry: r.grants, Directory: people{r.directory}, People: r, Center: centers{r.center}, Accounts: principals{r.accounts}, Buckets: r.buckets,
 		Vault: vault{r.ring}, Authorizer: authorizer, Region: cfg.Region, Strict: cfg.Compat == Strict, Now: db.Now,
+		Retention: time.Duration(cfg.Grants.RetentionDays) * 24 * time.Hour, Trail: r.trail,
 	}
+	r.access = access
 	if cfg.Compat == Strict {
 		access.Quotas.Grants = strictGrants
 	}
@@ -231,6 +234,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		Storage: r.storage, Buckets: r.buckets, Authenticator: authenticator, Authorizer: authorizer, Trail: r.trail, People: people{r.directory}, Limiter: gateway.NewLimiter(gateway.Limits(cfg.Limits.Principal)),
 		Hosts: gateway.HostRules{Bases: cfg.BaseNames}, Region: cfg.Region, Log: r.log,
 	}
+	data.Denials = access
 	if cfg.Compat != Strict {
 		data.AccessGrants = access
 	}
@@ -308,6 +312,9 @@ func (r *rooms) tend(ctx context.Context) {
 	}
 	if err := r.signIn.Tend(ctx); err != nil {
 		r.log.ErrorContext(ctx, "cannot tend the sign-ins", slog.Any("error", err))
+	}
+	if err := r.access.Tend(ctx); err != nil {
+		r.log.ErrorContext(ctx, "cannot delete access grants that ended", slog.Any("error", err))
 	}
 	if err := r.accounts.SaveUses(ctx); err != nil {
 		r.log.ErrorContext(ctx, "cannot save the last uses of access keys", slog.Any("error", err))

@@ -1,0 +1,245 @@
+package grants_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lakegate/lakegate/internal/api/s3control"
+	"github.com/lakegate/lakegate/internal/arn"
+	"github.com/lakegate/lakegate/internal/grants"
+	"github.com/lakegate/lakegate/internal/store"
+	"github.com/lakegate/lakegate/internal/trail"
+)
+
+// tagsOf are tags from name=value words; a value may have spaces.
+func tagsOf(pairs ...string) (tags []s3control.Tag) {
+	for _, p := range pairs {
+		k, v, _ := strings.Cut(p, "=")
+		tags = append(tags, s3control.Tag{Key: k, Value: v})
+	}
+	return tags
+}
+
+// with adds reserved tags to a new grant.
+func with(in *s3control.CreateAccessGrantInput, pairs ...string) *s3control.CreateAccessGrantInput {
+	in.Tags = tagsOf(pairs...)
+	return in
+}
+
+// later moves the clock of the house.
+func (h *house) later(d time.Duration) { h.clock.Add(int64(d)) }
+
+func (h *house) in(d time.Duration) string { return h.Now().Add(d).Format(time.RFC3339) }
+
+func toUser(user, sub string, p s3control.Permission) *s3control.CreateAccessGrantInput {
+	return grantInput(s3control.GranteeTypeDIRECTORYUSER, user, sub, p)
+}
+
+func TestTermsAreValidated(t *testing.T) {
+	h := founded(t, "sqlite")
+	user, group := h.person("mateo"), h.group("owners")
+	for _, tt := range []struct{ tag, why string }{
+		{"lakegate:NotAfter=" + h.in(-time.Second), "in the past"},
+		{"lakegate:NotAfter=" + h.in(0), "in the past"},
+		{"lakegate:NotAfter=tomorrow", "not a time"},
+		{"lakegate:NotAfter=2027-01-01", "not a time"},
+		{"lakegate:NotAfter=2027-01-01T00:00:00", "not a time"},
+		{"lakegate:NotAfter=2027-02-30T00:00:00Z", "not a time"},
+		{"lakegate:NotAfter=2027-01-01T00:00:00.5Z", "whole seconds"},
+		{"lakegate:NotAfter=", "not a time"},
+		{"lakegate:NotBefore=0001-01-01T00:00:00Z", "from 1970 on"},
+		{"lakegate:NotBefore=now", "not a time"},
+		{"lakegate:Reason=", "empty"},
+		{"lakegate:Reason=  ", "empty"},
+		{"lakegate:Owner=mateo", "neither"},
+		{"lakegate:Owner=user/", "neither"},
+		{"lakegate:Owner=" + user, "neither"},
+		{"lakegate:Owner=user/" + group, "there is no user"},
+		{"lakegate:Owner=group/" + user, "there is no group"},
+		{"lakegate:Owner=arn:aws:iam::111111111111:user/admin", "neither"},
+		{"lakegate:Owner=arn:aws:identitystore:::role/x", "neither"},
+		{"lakegate:Effect=", "neither Allow nor Deny"},
+		{"lakegate:Effect=deny", "neither Allow nor Deny"},
+		{"lakegate:Actions=", "names no action"},
+		{"lakegate:Actions= ", "names no action"},
+		{"lakegate:Actions=s3:PutObject", "not an action of READ"},
+		{"lakegate:Actions=GetObject", "not an action of READ"},
+		{"lakegate:Actions=s3:GetObject s3:PutBucketPolicy", "not an action of READ"},
+		{"lakegate:Actions=s3:Get*", "not an action of READ"},
+		{"lakegate:Expires=2027-01-01T00:00:00Z", "no meaning"},
+		{"lakegate:notafter=2027-01-01T00:00:00Z", "no meaning"},
+		{"LAKEGATE:NotAfter=2027-01-01T00:00:00Z", "no meaning"},
+	} {
+		_, err := h.CreateAccessGrant(h.admin(owner), with(toUser(user, "lake/red/*", s3control.PermissionREAD), tt.tag))
+		name, _, _ := strings.Cut(tt.tag, "=")
+		wantError(t, err, "InvalidTag", http.StatusBadRequest, "The tag "+name+" is ")
+		if err == nil || !strings.Contains(err.Error(), tt.why) {
+			t.Errorf("%s: %v", tt.tag, err)
+		}
+	}
+	_, err := h.CreateAccessGrant(h.admin(owner), with(toUser(user, "lake/red/*", s3control.PermissionREAD), "lakegate:NotBefore="+h.in(2*time.Hour), "lakegate:NotAfter="+h.in(2*time.Hour)))
+	wantError(t, err, "InvalidTag", http.StatusBadRequest, "The tag lakegate:NotAfter is not valid: it is not after lakegate:NotBefore")
+	if all := must(h.ListAccessGrants(h.admin(owner), &s3control.ListAccessGrantsInput{AccountId: owner})).AccessGrantsList; len(all) != 0 {
+		t.Errorf("%d grants were made", len(all))
+	}
+	for i, tag := range []string{
+		"lakegate:NotAfter=" + h.Now().Add(time.Hour).In(time.FixedZone("", 7200)).Format(time.RFC3339), "lakegate:NotBefore=2020-01-01T00:00:00Z", "lakegate:Reason=ticket 7 / audit",
+		"lakegate:Owner=user/" + user, "lakegate:Owner=group/" + group, "lakegate:Owner=arn:aws:identitystore:::user/" + user, "lakegate:Effect=Allow", "lakegate:Effect=Deny",
+		"lakegate:Actions=s3:ListBucket  s3:GetObject s3:ListBucket s3:GetObjectTagging",
+	} {
+		id := h.grant(with(toUser(user, fmt.Sprintf("lake/%d/*", i), s3control.PermissionREAD), tag))
+		// What was written is what is listed, so that no client sees a difference.
+		got := must(h.ListTagsForResource(h.admin(owner), &s3control.ListTagsForResourceInput{AccountId: owner, ResourceArn: instanceARN + "/grant/" + id})).Tags
+		if len(got) != 1 || got[0].Key+"="+got[0].Value != tag {
+			t.Errorf("%s is listed as %v", tag, got)
+		}
+	}
+}
+
+func TestVariablesAreValidated(t *testing.T) {
+	h := founded(t, "sqlite")
+	user := h.person("mateo")
+	role := h.role(owner, "Job", allow(app, "*"))
+	for _, sub := range []string{
+		"lake/home/${user.name}*", "lake/home${user.name}/*", "lake/${user.name}${user.id}/*", "lake/${username}/*", "lake/${aws:username}/*", "lake/${}/*", "lake/${user.name/*",
+		"${user.name}/*", "lake/a$${user.name}/x", "lake/${user.name,'x'}/*", "lake/${USER.NAME}/*", "lake/${*}", "lake/x/${?}/*", "lake/${${user.name}}/*",
+	} {
+		_, err := h.CreateAccessGrant(h.admin(owner), toUser(user, sub, s3control.PermissionREAD))
+		wantError(t, err, "InvalidAccessGrant", http.StatusBadRequest, "The S3SubPrefix is invalid: ")
+	}
+	_, err := h.CreateAccessGrant(h.admin(owner), grantInput(s3control.GranteeTypeIAM, role.PrincipalARN, "lake/home/${user.name}/*", s3control.PermissionREAD))
+	wantError(t, err, "InvalidAccessGrant", http.StatusBadRequest, "A grant to an IAM principal cannot have variables")
+	_, err = h.CreateAccessGrant(h.admin(owner), with(toUser(user, "lake/home/${user.name}/*", s3control.PermissionREAD), "lakegate:Effect=Deny"))
+	wantError(t, err, "InvalidTag", http.StatusBadRequest, "The tag lakegate:Effect is not valid: a grant with variables")
+}
+
+func TestStrictKnowsNoTerms(t *testing.T) {
+	h := founded(t, "sqlite")
+	user := h.person("mateo")
+	c := h.enhanced(h.role(owner, "App", allow(app, "*")), user, h.application("App"))
+	h.grant(with(toUser(user, "lake/red/*", s3control.PermissionREAD), "lakegate:NotAfter="+h.in(time.Hour)))
+	h.Strict = true
+	for _, tag := range []string{"lakegate:NotAfter=" + h.in(time.Hour), "lakegate:Effect=Deny", "lakegate:Other=x"} {
+		_, err := h.CreateAccessGrant(h.admin(owner), with(toUser(user, "lake/blue/*", s3control.PermissionREAD), tag))
+		name, _, _ := strings.Cut(tag, "=")
+		wantError(t, err, "InvalidTag", http.StatusBadRequest, "The tag "+name+" is reserved and has no meaning with compat: strict.")
+	}
+	_, err := h.CreateAccessGrant(h.admin(owner), toUser(user, "lake/home/${user.name}/*", s3control.PermissionREAD))
+	wantError(t, err, "InvalidAccessGrant", http.StatusBadRequest, "The S3SubPrefix is invalid")
+	// Terms from before stand.
+	v := h.vended(c, "s3://lake/red/*", s3control.PermissionREAD)
+	h.later(time.Hour)
+	if h.reads(v, "red/x") {
+		t.Error("a grant that ended gives in strict")
+	}
+}
+
+// A grant begins and ends at its second, everywhere: where credentials are asked for, in those that are out, in direct use and
+// in the list of what the caller has.
+func TestGrantsBeginAndEndAtTheSecond(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, h *house) {
+		h.found()
+		user := h.person("mateo")
+		c := h.enhanced(h.role(owner, "App", allow(app, "*")), user, h.application("App"))
+		begin, end := h.Now().Add(time.Hour), h.Now().Add(90*time.Minute)
+		id := h.grant(with(toUser(user, "lake/red/*", s3control.PermissionREAD), "lakegate:NotBefore="+begin.Format(time.RFC3339), "lakegate:NotAfter="+end.Format(time.RFC3339)))
+		h.reopen()
+		inForce := func(want bool) {
+			t.Helper()
+			_, err := h.ask(c, "s3://lake/red/*", s3control.PermissionREAD)
+			_, direct := h.Direct(h.as(c), grants.Access{Action: "s3:GetObject", Bucket: "lake", Owner: owner, Key: "red/x"})
+			mine := must(h.ListCallerAccessGrants(h.as(c), &s3control.ListCallerAccessGrantsInput{AccountId: owner})).CallerAccessGrantsList
+			if (err == nil) != want || (direct == nil) != want || (len(mine) == 1) != want {
+				t.Errorf("at %s: %v, %v, %d listed; want %t", h.Now(), err, direct, len(mine), want)
+			}
+		}
+		inForce(false)
+		h.later(time.Hour - time.Millisecond)
+		inForce(false)
+		h.later(time.Millisecond)
+		inForce(true)
+		h.later(10 * time.Minute)
+		out := must(h.ask(c, "s3://lake/red/*", s3control.PermissionREAD, lasting(3600)))
+		if !out.Credentials.Expiration.Equal(end) {
+			t.Errorf("credentials outlive the grant: %s", out.Credentials.Expiration)
+		}
+		v := h.vended(c, "s3://lake/red/*", s3control.PermissionREAD)
+		h.clock.Store(end.Add(-time.Millisecond).UnixNano())
+		inForce(true)
+		if !h.reads(v, "red/x") {
+			t.Error("not readable before the end")
+		}
+		h.later(time.Millisecond)
+		inForce(false)
+		if d := h.may(v, "s3:GetObject", arn.Object("lake", "red/x")); d.Allowed || !strings.Contains(d.Reason, id+" ended at "+end.Format(time.RFC3339)) {
+			t.Errorf("at the end: %+v", d)
+		}
+		// It is still listed, and its tags say when it ended.
+		listed := must(h.ListAccessGrants(h.admin(owner), &s3control.ListAccessGrantsInput{AccountId: owner})).AccessGrantsList
+		tags := must(h.ListTagsForResource(h.admin(owner), &s3control.ListTagsForResourceInput{AccountId: owner, ResourceArn: *listed[0].AccessGrantArn})).Tags
+		if len(listed) != 1 || !slices.Contains(tags, s3control.Tag{Key: grants.TagNotAfter, Value: end.Format(time.RFC3339)}) {
+			t.Errorf("listed %v with %v", listed, tags)
+		}
+		// And it is in nobody's way.
+		h.grant(with(toUser(user, "lake/red/*", s3control.PermissionREAD), "lakegate:NotAfter="+h.in(time.Hour)))
+		_, err := h.CreateAccessGrant(h.admin(owner), with(toUser(user, "lake/red/*", s3control.PermissionREAD), "lakegate:NotAfter="+h.in(time.Hour), "lakegate:Reason=again"))
+		wantError(t, err, "AccessGrantAlreadyExists", http.StatusConflict, "")
+		inForce(true)
+	})
+}
+
+func TestEndedGrantsAreReaped(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, h *house) {
+		h.found()
+		user := h.person("mateo")
+		h.Trail = must(trail.Open(t.Context(), trail.Config{DB: h.db, Dir: t.TempDir()}))
+		t.Cleanup(func() { _ = h.Trail.Close() })
+		h.Retention = 24 * time.Hour
+		ended := h.grant(with(toUser(user, "lake/a/*", s3control.PermissionREAD), "lakegate:NotAfter="+h.in(time.Hour)))
+		later := h.grant(with(toUser(user, "lake/b/*", s3control.PermissionREAD), "lakegate:NotAfter="+h.in(2*time.Hour)))
+		endless := h.grant(with(toUser(user, "lake/c/*", s3control.PermissionREAD), "lakegate:Reason=for good"))
+		left := func() (ids []string) {
+			for _, g := range must(h.ListAccessGrants(h.admin(owner), &s3control.ListAccessGrantsInput{AccountId: owner})).AccessGrantsList {
+				ids = append(ids, *g.AccessGrantId)
+			}
+			return ids
+		}
+		tend := func(want ...string) {
+			t.Helper()
+			if err := h.Tend(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			got := left()
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				t.Errorf("at %s left %v, want %v", h.Now(), got, want)
+			}
+		}
+		h.later(25 * time.Hour)
+		tend(ended, later, endless)
+		h.later(time.Second)
+		tend(later, endless)
+		h.later(365 * 24 * time.Hour)
+		tend(endless)
+		var records int
+		text := func(s store.Scanner) (record string, err error) {
+			err = s.Scan(&record)
+			return record, err
+		}
+		err := h.db.View(t.Context(), func(q store.Querier) error {
+			return store.Each(t.Context(), q, text, func(record string) error {
+				if strings.Contains(record, `"access-grants.s3.amazonaws.com"`) && (strings.Contains(record, ended) || strings.Contains(record, later)) {
+					records++
+				}
+				return nil
+			}, `SELECT record FROM events WHERE name = 'DeleteAccessGrant'`)
+		})
+		if err != nil || records != 2 {
+			t.Errorf("%d records, %v", records, err)
+		}
+	})
+}
