@@ -8,22 +8,19 @@ import (
 	"github.com/lakegate/lakegate/internal/storage"
 )
 
-// Denials tells which keys a list must not show to the session of a grant, although the session may list what lies above
-// them; grants provides it. past is a key behind which a page goes on where a hidden one would end it.
+// Denials tells which keys of a bucket, of which account, a list by grants must not show to a caller who may list what lies
+// above them; grants provides it. past is a key behind which a page goes on where a hidden one would end it.
 type Denials interface {
-	Hidden(ctx context.Context, c *caller.Caller, action, bucket string) func(key string) (past string, hidden bool)
+	Hidden(ctx context.Context, c *caller.Caller, action, owner, bucket string) func(key string) (past string, hidden bool)
 }
 
-// hides is Denials for the list that was allowed; nil hides nothing.
+// hides is Denials for the list that was allowed; nil hides nothing. Only what grants give do they take.
 func (x *exchange) hides(ctx context.Context) func(key string) (past string, hidden bool) {
-	who := x.caller
-	if x.as != nil {
-		who = x.as
-	}
-	if x.Denials == nil {
+	byGrants := x.as != nil || x.caller.Session != nil && x.caller.Session.Vended != nil
+	if x.Denials == nil || !byGrants {
 		return nil
 	}
-	return x.Denials.Hidden(ctx, who, s3+x.rule.action, x.Bucket)
+	return x.Denials.Hidden(ctx, x.caller, s3+x.rule.action, x.bucket.Account, x.Bucket)
 }
 
 // hide leaves entries out of a page. The page gets shorter; whether another follows stays as it is.
@@ -38,8 +35,7 @@ func itself(prefix *string) string { return *prefix }
 
 // hideObjects reports whether the client must be told the marker of the next page: without one it takes the last key that
 // it was shown, and gets no further where that one was hidden.
-func (x *exchange) hideObjects(ctx context.Context, out *storage.ListObjectsOutput) (tell bool) {
-	hides := x.hides(ctx)
+func hideObjects(hides func(string) (string, bool), out *storage.ListObjectsOutput) (tell bool) {
 	if hides == nil {
 		return false
 	}

@@ -11,7 +11,7 @@ func (x *exchange) listObjects(ctx context.Context) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	tell := x.hideObjects(ctx, out)
+	tell := hideObjects(x.hides(ctx), out)
 	return xmlAnswer(objectList(x.Request, out, x.bucket.Account, tell)), nil
 }
 
@@ -22,7 +22,7 @@ func (x *exchange) listObjectsV2(ctx context.Context) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.hideObjects(ctx, &out.ListObjectsOutput)
+	hideObjects(x.hides(ctx), &out.ListObjectsOutput)
 	return xmlAnswer(objectListV2(x.Request, out, x.bucket.Account)), nil
 }
 

@@ -158,7 +158,7 @@ func (x *exchange) listReachable(ctx context.Context) (*answer, error) {
 		return nil, nil
 	}
 	if x.Operation == "ListObjects" {
-		return xmlAnswer(objectList(x.Request, &w.out, x.bucket.Account)), nil
+		return xmlAnswer(objectList(x.Request, &w.out, x.bucket.Account, true)), nil
 	}
 	v2 := &storage.ListObjectsV2Output{ListObjectsOutput: w.out}
 	if w.out.Truncated {
@@ -247,6 +247,9 @@ func (w *way) list(ctx context.Context, f grants.Foothold) (more bool, err error
 	}
 	if len(found.Objects)+len(found.CommonPrefixes) > 0 && w.full() {
 		return false, nil
+	}
+	if x := w.exchange; x.Denials != nil {
+		hideObjects(x.Denials.Hidden(ctx, x.caller, s3+x.rule.action, x.bucket.Account, x.Bucket), found)
 	}
 	w.out.Objects = append(w.out.Objects, found.Objects...)
 	if f.Scope.One {

@@ -69,18 +69,17 @@ func (s *Service) denial(i *Instance, c *caller.Caller, q *Question) *Grant {
 	return s.Registry.denial(i.Account, l)
 }
 
-// Hidden tells which keys of a bucket a list must not show to the session of a grant, although it reaches what lies above
-// them: those for which a grant denies the action that lists. past is a key behind all those that the grant hides. It is nil
-// where nothing is hidden.
-func (s *Service) Hidden(_ context.Context, c *caller.Caller, action, bucket string) func(key string) (past string, hidden bool) {
-	if c.Session == nil || c.Session.Vended == nil {
+// Hidden tells which keys of a bucket a list by grants must not show to a caller, although the caller may list what lies
+// above them: those for which a grant denies the action that lists. owner is the account of the bucket. past is a key behind
+// all those that the grant hides. It is nil where nothing is hidden.
+func (s *Service) Hidden(_ context.Context, c *caller.Caller, action, owner, bucket string) func(key string) (past string, hidden bool) {
+	if c.Session != nil && c.Session.Vended != nil {
+		owner = c.Session.Vended.GrantAccount
+	}
+	if !s.Registry.denials.any(owner, bucket) {
 		return nil
 	}
-	v := c.Session.Vended
-	if !s.Registry.denials.any(v.GrantAccount, bucket) {
-		return nil
-	}
-	i, ok := s.Registry.instances.Get(v.GrantAccount)
+	i, ok := s.Registry.instances.Get(owner)
 	if !ok {
 		return func(key string) (string, bool) { return key, true }
 	}
