@@ -116,13 +116,13 @@ func TestClients(t *testing.T) {
 	})
 
 	t.Run("s3cmd", func(t *testing.T) {
-		settings := filepath.Join(dir, "s3cfg")
+		s3cfg := filepath.Join(dir, "s3cfg")
 		text := "[default]\naccess_key = " + keys.AccessKeyID + "\nsecret_key = " + keys.SecretAccessKey + "\naccess_token = " + keys.SessionToken +
 			"\nhost_base = " + s.API + "\nhost_bucket = " + s.API + "\nuse_https = False\nsignature_v2 = False\nmultipart_chunk_size_mb = 5\nmax_retries = 1\n"
-		if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(s3cfg, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c := tool{t: t, path: need(t, "s3cmd"), env: append(slices.Clone(base), "LC_ALL=C.UTF-8"), args: []string{"-c", settings, "--no-progress"}}
+		c := tool{t: t, path: need(t, "s3cmd"), env: append(slices.Clone(base), "LC_ALL=C.UTF-8"), args: []string{"-c", s3cfg, "--no-progress"}}
 		there := "s3://" + storyLake + "/home/mateo/s3cmd/"
 		c.run("put", "--recursive", files+"/", there)
 		back := filepath.Join(dir, "s3cmd")

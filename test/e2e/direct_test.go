@@ -2,8 +2,6 @@ package e2e
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -32,8 +30,14 @@ func (s *story) grantTo(kind types.GranteeType, grantee, prefix string, permissi
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	out, err := admin.CreateAccessGrant(ctx, &s3control.CreateAccessGrantInput{
-		AccountId: aws.String(dataAccount), AccessGrantsLocationId: locations.AccessGrantsLocationsList[0].AccessGrantsLocationId, Permission: permission,
+	return s.grantAt(*locations.AccessGrantsLocationsList[0].AccessGrantsLocationId, kind, grantee, prefix, permission)
+}
+
+// grantAt gives a grantee a prefix at a location.
+func (s *story) grantAt(location string, kind types.GranteeType, grantee, prefix string, permission types.Permission) (id string) {
+	s.t.Helper()
+	out, err := control(s.data).CreateAccessGrant(s.t.Context(), &s3control.CreateAccessGrantInput{
+		AccountId: aws.String(dataAccount), AccessGrantsLocationId: &location, Permission: permission,
 		AccessGrantsLocationConfiguration: &types.AccessGrantsLocationConfiguration{S3SubPrefix: &prefix},
 		Grantee:                           &types.Grantee{GranteeType: kind, GranteeIdentifier: &grantee},
 	})
@@ -222,11 +226,7 @@ func TestGrantsInOneSession(t *testing.T) {
 
 // TestStrictSessionsAskForCredentials: with compat: strict a person's session reaches no object itself, as at AWS.
 func TestStrictSessionsAskForCredentials(t *testing.T) {
-	config := filepath.Join(t.TempDir(), "lakegate.yaml")
-	if err := os.WriteFile(config, []byte("compat: strict\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s := newStory(t, "--config", config)
+	s := newStory(t, "--config", settings(t, "compat: strict\n"))
 	person := s.person(mateo)
 	if got := codeOf(list(t.Context(), storage(person), "red/")); got != "AccessDenied" {
 		t.Errorf("its own request: %q", got)

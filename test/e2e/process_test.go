@@ -79,6 +79,16 @@ func start(t testing.TB, args ...string) *process {
 	return p
 }
 
+// settings writes a configuration file.
+func settings(t testing.TB, text string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "lakegate.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // anyPorts lets every door take a free port.
 func anyPorts(demo bool) []string {
 	args := []string{"--api", "127.0.0.1:0", "--web", "127.0.0.1:0"}
