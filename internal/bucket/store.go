@@ -12,16 +12,17 @@ import (
 // change is the kind of change in the feed; its key is the name.
 const change = "bucket"
 
-const columns = `SELECT name, account, region, created, state, policy, policy_ids, access_block, tags, cors FROM buckets`
+const columns = `SELECT name, account, region, created, state, policy, policy_ids, access_block, tags, cors, backend, remote_bucket, remote_prefix, attached FROM buckets`
 
 func scan(s store.Scanner) (*Bucket, error) {
 	var b Bucket
 	var created int64
 	var text, ids, block, tags, cors string
-	if err := s.Scan(&b.Name, &b.Account, &b.Region, &created, &b.state, &text, &ids, &block, &tags, &cors); err != nil {
+	var attached int64
+	if err := s.Scan(&b.Name, &b.Account, &b.Region, &created, &b.state, &text, &ids, &block, &tags, &cors, &b.Backend, &b.Place.Bucket, &b.Place.Prefix, &attached); err != nil {
 		return nil, err
 	}
-	b.Created = store.Time(created)
+	b.Created, b.Attached = store.Time(created), attached != 0
 	if err := json.Unmarshal([]byte(tags), &b.Tags); err != nil {
 		return nil, fmt.Errorf("read tags of bucket %s: %w", b.Name, err)
 	}
@@ -72,8 +73,13 @@ func insert(ctx context.Context, tx *store.Tx, b *Bucket) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO buckets (name, account, region, created, state, policy, policy_ids, access_block, tags) VALUES (?, ?, ?, ?, ?, '', '{}', ?, ?)`,
-		b.Name, b.Account, b.Region, store.Millis(b.Created), string(b.state), block, string(tags))
+	attached := 0
+	if b.Attached {
+		attached = 1
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO buckets (name, account, region, created, state, policy, policy_ids, access_block, tags, backend, remote_bucket, remote_prefix, attached)
+		VALUES (?, ?, ?, ?, ?, '', '{}', ?, ?, ?, ?, ?, ?)`,
+		b.Name, b.Account, b.Region, store.Millis(b.Created), string(b.state), block, string(tags), b.Backend, b.Place.Bucket, b.Place.Prefix, attached)
 	return err
 }
 

@@ -47,11 +47,19 @@ func (e *Embedded) GetObjectLockConfiguration(_ context.Context, bucket string) 
 	return cfg, modelled(err)
 }
 
+// Check refuses a default that is none.
+func (c LockConfiguration) Check() error {
+	none := c == LockConfiguration{}
+	if !none && (!c.Mode.known() || c.Days < 0 || c.Years < 0 || (c.Days > 0) == (c.Years > 0) || c.Days > maxLockDays || c.Years > maxLockYears) {
+		return malformedXML()
+	}
+	return nil
+}
+
 // PutObjectLockConfiguration turns object lock on, which is for good, and sets the default for new versions.
 func (e *Embedded) PutObjectLockConfiguration(_ context.Context, bucket string, cfg LockConfiguration) error {
-	none := cfg == LockConfiguration{}
-	if !none && (!cfg.Mode.known() || cfg.Days < 0 || cfg.Years < 0 || (cfg.Days > 0) == (cfg.Years > 0) || cfg.Days > maxLockDays || cfg.Years > maxLockYears) {
-		return malformedXML()
+	if err := cfg.Check(); err != nil {
+		return err
 	}
 	l := e.bucketLock(bucket)
 	l.Lock()

@@ -260,7 +260,7 @@ func (e *Embedded) copyObject(ctx context.Context, in *CopyObjectInput) (*CopyOb
 		return nil, err
 	}
 	if in.Source.Bucket == in.Bucket && in.Source.Key == in.Key && in.Source.VersionID == "" && !in.ReplaceHeaders {
-		return nil, invalidRequest("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
+		return nil, CopyToItself()
 	}
 	src, info, err := e.source(in.Source, in.SourceConditions)
 	if err != nil {

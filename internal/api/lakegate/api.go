@@ -25,20 +25,29 @@ var Model = &wire.ServiceModel{
 
 // Service is the service's operations.
 type Service interface {
+	AttachBucket(ctx context.Context, in *AttachBucketInput) (*AttachBucketOutput, error)
+	CreateBackend(ctx context.Context, in *CreateBackendInput) (*CreateBackendOutput, error)
 	CreateRevocation(ctx context.Context, in *CreateRevocationInput) (*CreateRevocationOutput, error)
 	CreateScimToken(ctx context.Context, in *CreateScimTokenInput) (*CreateScimTokenOutput, error)
+	DeleteBackend(ctx context.Context, in *DeleteBackendInput) (*DeleteBackendOutput, error)
 	DeleteRevocation(ctx context.Context, in *DeleteRevocationInput) (*DeleteRevocationOutput, error)
 	DeleteScimToken(ctx context.Context, in *DeleteScimTokenInput) (*DeleteScimTokenOutput, error)
 	DeleteSignInProvider(ctx context.Context, in *DeleteSignInProviderInput) (*DeleteSignInProviderOutput, error)
 	DescribeDirectorySync(ctx context.Context, in *DescribeDirectorySyncInput) (*DescribeDirectorySyncOutput, error)
+	DetachBucket(ctx context.Context, in *DetachBucketInput) (*DetachBucketOutput, error)
 	Diagnose(ctx context.Context, in *DiagnoseInput) (*DiagnoseOutput, error)
+	GetBackend(ctx context.Context, in *GetBackendInput) (*GetBackendOutput, error)
 	GetSignInProvider(ctx context.Context, in *GetSignInProviderInput) (*GetSignInProviderOutput, error)
+	ListBackends(ctx context.Context, in *ListBackendsInput) (*ListBackendsOutput, error)
+	ListBucketPlaces(ctx context.Context, in *ListBucketPlacesInput) (*ListBucketPlacesOutput, error)
 	ListDirectorySyncs(ctx context.Context, in *ListDirectorySyncsInput) (*ListDirectorySyncsOutput, error)
 	ListRevocations(ctx context.Context, in *ListRevocationsInput) (*ListRevocationsOutput, error)
 	ListScimTokens(ctx context.Context, in *ListScimTokensInput) (*ListScimTokensOutput, error)
 	PutSignInProvider(ctx context.Context, in *PutSignInProviderInput) (*PutSignInProviderOutput, error)
 	RotateSigningKey(ctx context.Context, in *RotateSigningKeyInput) (*RotateSigningKeyOutput, error)
 	StartDirectorySync(ctx context.Context, in *StartDirectorySyncInput) (*StartDirectorySyncOutput, error)
+	TestBackend(ctx context.Context, in *TestBackendInput) (*TestBackendOutput, error)
+	UpdateBackend(ctx context.Context, in *UpdateBackendInput) (*UpdateBackendOutput, error)
 	Why(ctx context.Context, in *WhyInput) (*WhyOutput, error)
 }
 
@@ -46,20 +55,29 @@ type Service interface {
 // answer that they are not implemented. A method of the right name with another signature is a panic.
 func Operations(impl any) []wire.Operation {
 	return []wire.Operation{
+		wire.Op[AttachBucketInput, AttachBucketOutput](impl, wire.OperationModel{Name: "AttachBucket", Method: "POST", URI: "/"}),
+		wire.Op[CreateBackendInput, CreateBackendOutput](impl, wire.OperationModel{Name: "CreateBackend", Method: "POST", URI: "/"}),
 		wire.Op[CreateRevocationInput, CreateRevocationOutput](impl, wire.OperationModel{Name: "CreateRevocation", Method: "POST", URI: "/"}),
 		wire.Op[CreateScimTokenInput, CreateScimTokenOutput](impl, wire.OperationModel{Name: "CreateScimToken", Method: "POST", URI: "/"}),
+		wire.Op[DeleteBackendInput, DeleteBackendOutput](impl, wire.OperationModel{Name: "DeleteBackend", Method: "POST", URI: "/"}),
 		wire.Op[DeleteRevocationInput, DeleteRevocationOutput](impl, wire.OperationModel{Name: "DeleteRevocation", Method: "POST", URI: "/"}),
 		wire.Op[DeleteScimTokenInput, DeleteScimTokenOutput](impl, wire.OperationModel{Name: "DeleteScimToken", Method: "POST", URI: "/"}),
 		wire.Op[DeleteSignInProviderInput, DeleteSignInProviderOutput](impl, wire.OperationModel{Name: "DeleteSignInProvider", Method: "POST", URI: "/"}),
 		wire.Op[DescribeDirectorySyncInput, DescribeDirectorySyncOutput](impl, wire.OperationModel{Name: "DescribeDirectorySync", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[DetachBucketInput, DetachBucketOutput](impl, wire.OperationModel{Name: "DetachBucket", Method: "POST", URI: "/"}),
 		wire.Op[DiagnoseInput, DiagnoseOutput](impl, wire.OperationModel{Name: "Diagnose", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[GetBackendInput, GetBackendOutput](impl, wire.OperationModel{Name: "GetBackend", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[GetSignInProviderInput, GetSignInProviderOutput](impl, wire.OperationModel{Name: "GetSignInProvider", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[ListBackendsInput, ListBackendsOutput](impl, wire.OperationModel{Name: "ListBackends", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[ListBucketPlacesInput, ListBucketPlacesOutput](impl, wire.OperationModel{Name: "ListBucketPlaces", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListDirectorySyncsInput, ListDirectorySyncsOutput](impl, wire.OperationModel{Name: "ListDirectorySyncs", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListRevocationsInput, ListRevocationsOutput](impl, wire.OperationModel{Name: "ListRevocations", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListScimTokensInput, ListScimTokensOutput](impl, wire.OperationModel{Name: "ListScimTokens", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[PutSignInProviderInput, PutSignInProviderOutput](impl, wire.OperationModel{Name: "PutSignInProvider", Method: "POST", URI: "/"}),
 		wire.Op[RotateSigningKeyInput, RotateSigningKeyOutput](impl, wire.OperationModel{Name: "RotateSigningKey", Method: "POST", URI: "/"}),
 		wire.Op[StartDirectorySyncInput, StartDirectorySyncOutput](impl, wire.OperationModel{Name: "StartDirectorySync", Method: "POST", URI: "/"}),
+		wire.Op[TestBackendInput, TestBackendOutput](impl, wire.OperationModel{Name: "TestBackend", Method: "POST", URI: "/"}),
+		wire.Op[UpdateBackendInput, UpdateBackendOutput](impl, wire.OperationModel{Name: "UpdateBackend", Method: "POST", URI: "/"}),
 		wire.Op[WhyInput, WhyOutput](impl, wire.OperationModel{Name: "Why", Method: "POST", URI: "/", ReadOnly: true}),
 	}
 }
@@ -94,6 +112,43 @@ func ValidationException(message string) *wire.Error {
 	return wire.NewError("ValidationException", 400, message)
 }
 
+// AttachBucketInput is what AttachBucket takes.
+type AttachBucketInput struct {
+	BucketName   string  `aws:"BucketName,BucketName,required"`
+	BackendName  string  `aws:"BackendName,BackendName,required"`
+	RemoteBucket string  `aws:"RemoteBucket,BucketName,required"`
+	RemotePrefix *string `aws:"RemotePrefix,RemotePrefix"`
+	AccountId    *string `aws:"AccountId,AccountId"`
+}
+
+// AttachBucketOutput is what AttachBucket answers.
+type AttachBucketOutput struct{}
+
+// CreateBackendInput is what CreateBackend takes.
+type CreateBackendInput struct {
+	Name               string             `aws:"Name,BackendName,required"`
+	Endpoint           string             `aws:"Endpoint,BackendEndpoint,required"`
+	Region             *string            `aws:"Region,BackendRegion"`
+	Addressing         *BackendAddressing `aws:"Addressing,BackendAddressing"`
+	CaCertificates     *string            `aws:"CaCertificates,Certificates"`
+	ClientCertificate  *string            `aws:"ClientCertificate,Certificates"`
+	InsecureSkipVerify *bool              `aws:"InsecureSkipVerify,Flag"`
+	Checksums          *BackendChecksums  `aws:"Checksums,BackendChecksums"`
+	NoTrailers         *bool              `aws:"NoTrailers,Flag"`
+	MaxConnections     *int               `aws:"MaxConnections,BackendConnections"`
+	NewBuckets         *string            `aws:"NewBuckets,BackendTemplate"`
+	Accounts           []string           `aws:"Accounts,BackendAccounts"`
+	AccessKeyId        string             `aws:"AccessKeyId,BackendAccessKeyId,required"`
+	SecretAccessKey    string             `aws:"SecretAccessKey,BackendSecret,required,sensitive"`
+	SessionToken       *string            `aws:"SessionToken,BackendSecret,sensitive"`
+	ClientKey          *string            `aws:"ClientKey,BackendSecret,sensitive"`
+}
+
+// CreateBackendOutput is what CreateBackend answers.
+type CreateBackendOutput struct {
+	Backend *Backend `aws:"Backend,Backend,required"`
+}
+
 // CreateRevocationInput is what CreateRevocation takes.
 type CreateRevocationInput struct {
 	Kind         RevocationKind `aws:"Kind,RevocationKind,required"`
@@ -124,6 +179,14 @@ type CreateScimTokenOutput struct {
 	ExpiresAt       time.Time `aws:"ExpiresAt,Timestamp,required"`
 	RetiredTokenId  *string   `aws:"RetiredTokenId,TokenId"`
 }
+
+// DeleteBackendInput is what DeleteBackend takes.
+type DeleteBackendInput struct {
+	Name string `aws:"Name,BackendName,required"`
+}
+
+// DeleteBackendOutput is what DeleteBackend answers.
+type DeleteBackendOutput struct{}
 
 // DeleteRevocationInput is what DeleteRevocation takes.
 type DeleteRevocationInput struct {
@@ -162,6 +225,14 @@ type DescribeDirectorySyncOutput struct {
 	Changes  []DirectorySyncChange  `aws:"Changes,DirectorySyncChanges"`
 }
 
+// DetachBucketInput is what DetachBucket takes.
+type DetachBucketInput struct {
+	BucketName string `aws:"BucketName,BucketName,required"`
+}
+
+// DetachBucketOutput is what DetachBucket answers.
+type DetachBucketOutput struct{}
+
 // DiagnoseInput is what Diagnose takes.
 type DiagnoseInput struct {
 	InstanceArn     *string     `aws:"InstanceArn,ResourceArn"`
@@ -182,6 +253,16 @@ type DiagnoseOutput struct {
 	Findings    []Finding `aws:"Findings,Findings,required"`
 }
 
+// GetBackendInput is what GetBackend takes.
+type GetBackendInput struct {
+	Name string `aws:"Name,BackendName,required"`
+}
+
+// GetBackendOutput is what GetBackend answers.
+type GetBackendOutput struct {
+	Backend *Backend `aws:"Backend,Backend,required"`
+}
+
 // GetSignInProviderInput is what GetSignInProvider takes.
 type GetSignInProviderInput struct {
 	InstanceArn *string `aws:"InstanceArn,InstanceArn"`
@@ -200,6 +281,27 @@ type GetSignInProviderOutput struct {
 	StartUrl                   string          `aws:"StartUrl,Text,required"`
 	RedirectUri                string          `aws:"RedirectUri,Text,required"`
 	UpdatedAt                  time.Time       `aws:"UpdatedAt,Timestamp,required"`
+}
+
+// ListBackendsInput is what ListBackends takes.
+type ListBackendsInput struct{}
+
+// ListBackendsOutput is what ListBackends answers.
+type ListBackendsOutput struct {
+	Backends []Backend `aws:"Backends,Backends,required"`
+}
+
+// ListBucketPlacesInput is what ListBucketPlaces takes.
+type ListBucketPlacesInput struct {
+	BackendName *string `aws:"BackendName,BackendName"`
+	MaxResults  *int    `aws:"MaxResults,RevocationPage"`
+	NextToken   *string `aws:"NextToken,BucketName"`
+}
+
+// ListBucketPlacesOutput is what ListBucketPlaces answers.
+type ListBucketPlacesOutput struct {
+	Places    []BucketPlace `aws:"Places,BucketPlaces,required"`
+	NextToken *string       `aws:"NextToken,BucketName"`
 }
 
 // ListDirectorySyncsInput is what ListDirectorySyncs takes.
@@ -276,6 +378,45 @@ type StartDirectorySyncOutput struct {
 	SyncId string `aws:"SyncId,SyncId,required"`
 }
 
+// TestBackendInput is what TestBackend takes.
+type TestBackendInput struct {
+	Name         string  `aws:"Name,BackendName,required"`
+	RemoteBucket *string `aws:"RemoteBucket,BucketName"`
+	RemotePrefix *string `aws:"RemotePrefix,RemotePrefix"`
+}
+
+// TestBackendOutput is what TestBackend answers.
+type TestBackendOutput struct {
+	Healthy bool    `aws:"Healthy,Boolean,required"`
+	Problem *string `aws:"Problem,Text"`
+	Steps   []Step  `aws:"Steps,Steps,required"`
+}
+
+// UpdateBackendInput is what UpdateBackend takes.
+type UpdateBackendInput struct {
+	Name               string             `aws:"Name,BackendName,required"`
+	Endpoint           *string            `aws:"Endpoint,BackendEndpoint"`
+	Region             *string            `aws:"Region,BackendRegion"`
+	Addressing         *BackendAddressing `aws:"Addressing,BackendAddressing"`
+	CaCertificates     *string            `aws:"CaCertificates,Certificates"`
+	ClientCertificate  *string            `aws:"ClientCertificate,Certificates"`
+	InsecureSkipVerify *bool              `aws:"InsecureSkipVerify,Flag"`
+	Checksums          *BackendChecksums  `aws:"Checksums,BackendChecksums"`
+	NoTrailers         *bool              `aws:"NoTrailers,Flag"`
+	MaxConnections     *int               `aws:"MaxConnections,BackendConnections"`
+	NewBuckets         *string            `aws:"NewBuckets,BackendTemplate"`
+	Accounts           []string           `aws:"Accounts,BackendAccounts"`
+	AccessKeyId        *string            `aws:"AccessKeyId,BackendAccessKeyId"`
+	SecretAccessKey    *string            `aws:"SecretAccessKey,BackendSecret,sensitive"`
+	SessionToken       *string            `aws:"SessionToken,BackendSecret,sensitive"`
+	ClientKey          *string            `aws:"ClientKey,BackendSecret,sensitive"`
+}
+
+// UpdateBackendOutput is what UpdateBackend answers.
+type UpdateBackendOutput struct {
+	Backend *Backend `aws:"Backend,Backend,required"`
+}
+
 // WhyInput is what Why takes.
 type WhyInput struct {
 	RequestId string `aws:"RequestId,RequestId,required"`
@@ -293,6 +434,69 @@ type WhyOutput struct {
 	ErrorCode *string   `aws:"ErrorCode,Text"`
 	Message   *string   `aws:"Message,Text"`
 	Steps     []Step    `aws:"Steps,Steps,required"`
+}
+
+// Backend is a structure of the service.
+type Backend struct {
+	Name               string            `aws:"Name,BackendName,required"`
+	Endpoint           string            `aws:"Endpoint,BackendEndpoint,required"`
+	Region             string            `aws:"Region,BackendRegion,required"`
+	Addressing         BackendAddressing `aws:"Addressing,BackendAddressing,required"`
+	CaCertificates     *string           `aws:"CaCertificates,Certificates"`
+	ClientCertificate  *string           `aws:"ClientCertificate,Certificates"`
+	InsecureSkipVerify *bool             `aws:"InsecureSkipVerify,Flag"`
+	Checksums          BackendChecksums  `aws:"Checksums,BackendChecksums,required"`
+	NoTrailers         *bool             `aws:"NoTrailers,Flag"`
+	MaxConnections     *int              `aws:"MaxConnections,BackendConnections"`
+	NewBuckets         string            `aws:"NewBuckets,BackendTemplate,required"`
+	Accounts           []string          `aws:"Accounts,BackendAccounts"`
+	AccessKeyId        string            `aws:"AccessKeyId,BackendAccessKeyId,required"`
+	HasClientKey       *bool             `aws:"HasClientKey,Flag"`
+	Up                 bool              `aws:"Up,Boolean,required"`
+	Cause              *string           `aws:"Cause,Text"`
+	StateSince         *time.Time        `aws:"StateSince,Timestamp"`
+	Source             BackendSource     `aws:"Source,BackendSource,required"`
+	Default            *bool             `aws:"Default,Flag"`
+	BucketCount        int               `aws:"BucketCount,Count,required"`
+	CreatedAt          *time.Time        `aws:"CreatedAt,Timestamp"`
+	UpdatedAt          *time.Time        `aws:"UpdatedAt,Timestamp"`
+}
+
+// BackendAddressing is one of the texts that the service names.
+type BackendAddressing string
+
+// The values of BackendAddressing.
+const (
+	BackendAddressingPATH        BackendAddressing = "PATH"
+	BackendAddressingVIRTUALHOST BackendAddressing = "VIRTUAL_HOST"
+)
+
+// BackendChecksums is one of the texts that the service names.
+type BackendChecksums string
+
+// The values of BackendChecksums.
+const (
+	BackendChecksumsBACKEND BackendChecksums = "BACKEND"
+	BackendChecksumsGATE    BackendChecksums = "GATE"
+)
+
+// BackendSource is one of the texts that the service names.
+type BackendSource string
+
+// The values of BackendSource.
+const (
+	BackendSourceAPI  BackendSource = "API"
+	BackendSourceFILE BackendSource = "FILE"
+)
+
+// BucketPlace is a structure of the service.
+type BucketPlace struct {
+	BucketName   string  `aws:"BucketName,Text,required"`
+	AccountId    string  `aws:"AccountId,AccountId,required"`
+	BackendName  *string `aws:"BackendName,Text"`
+	RemoteBucket *string `aws:"RemoteBucket,Text"`
+	RemotePrefix *string `aws:"RemotePrefix,Text"`
+	Attached     *bool   `aws:"Attached,Flag"`
 }
 
 // DirectorySync is a structure of the service.
@@ -430,7 +634,22 @@ const (
 
 var shapes = map[string]*wire.Shape{
 	"AccountId":             {Min: new(int64(12)), Max: new(int64(12)), Pattern: `[0-9]{12}`},
+	"BackendAccessKeyId":    {Min: new(int64(1)), Max: new(int64(1024)), Pattern: `[!-~]+`},
+	"BackendAccounts":       {Min: new(int64(0)), Max: new(int64(1000)), Item: "AccountId"},
+	"BackendAddressing":     {Enum: []string{"PATH", "VIRTUAL_HOST"}},
+	"BackendChecksums":      {Enum: []string{"BACKEND", "GATE"}},
+	"BackendConnections":    {Min: new(int64(1)), Max: new(int64(65536))},
+	"BackendEndpoint":       {Min: new(int64(8)), Max: new(int64(512)), Pattern: `https?://[!-~]+`},
+	"BackendName":           {Min: new(int64(1)), Max: new(int64(63)), Pattern: `[a-z0-9][a-z0-9-]*`},
+	"BackendRegion":         {Min: new(int64(1)), Max: new(int64(63)), Pattern: `[a-z0-9][a-z0-9-]*`},
+	"BackendSecret":         {Min: new(int64(1)), Max: new(int64(16384)), Sensitive: true},
+	"BackendSource":         {Enum: []string{"API", "FILE"}},
+	"BackendTemplate":       {Min: new(int64(1)), Max: new(int64(640)), Pattern: `[!-~]+`},
+	"Backends":              {Item: "Backend"},
 	"Boolean":               {},
+	"BucketName":            {Min: new(int64(3)), Max: new(int64(63)), Pattern: `[a-z0-9][a-z0-9.-]*`},
+	"BucketPlaces":          {Item: "BucketPlace"},
+	"Certificates":          {Min: new(int64(1)), Max: new(int64(262144))},
 	"ClaimAttributePath":    {Min: new(int64(1)), Max: new(int64(255)), Pattern: `[A-Za-z]+([._][A-Za-z]+){0,2}`},
 	"Count":                 {Min: new(int64(0))},
 	"Days":                  {Min: new(int64(1)), Max: new(int64(3650))},
@@ -448,6 +667,7 @@ var shapes = map[string]*wire.Shape{
 	"IssuerUrl":             {Min: new(int64(8)), Max: new(int64(512)), Pattern: `https?://[!-~]+`},
 	"MaxSyncs":              {Min: new(int64(1)), Max: new(int64(100))},
 	"Permission":            {Enum: []string{"READ", "WRITE", "READWRITE"}},
+	"RemotePrefix":          {Min: new(int64(1)), Max: new(int64(512))},
 	"RequestId":             {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
 	"ResourceArn":           {Min: new(int64(10)), Max: new(int64(1224)), Pattern: `arn:[\S]+`},
 	"RevocationId":          {Min: new(int64(1)), Max: new(int64(64)), Pattern: `rev-[0-9a-f-]+`},
