@@ -24,6 +24,8 @@ type cli struct {
 	Credentials credentialsCommand `cmd:"" help:"Print credentials of a permission set or an access grant for the person who signed in: a credential_process of the AWS CLI and SDKs."`
 	SignIn      signInCommand      `cmd:"" help:"Manage where people sign in."`
 	Ldap        ldapCommand        `cmd:"" name:"ldap" help:"Take people and groups from LDAP or Active Directory."`
+	Backend     backendCommand     `cmd:"" help:"Manage storage elsewhere: the S3 services that keep buckets."`
+	Bucket      bucketCommand      `cmd:"" help:"Manage where buckets are kept."`
 	Keys        keysCommand        `cmd:"" help:"Manage the keys that sign identity tokens."`
 	Revoke      revokeCommand      `cmd:"" help:"End sessions before their time: what to end is in the flags of create, which may be left out (lakegate revoke --person …)."`
 	Why         whyCommand         `cmd:"" help:"Tell, step by step, why a request was answered as it was."`

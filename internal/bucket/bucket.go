@@ -21,7 +21,12 @@
 //
 //	row "deleting" (still there) ─▶ storage lets go of it, if empty ─▶ row gone, with its revision and record
 //
-// Nothing here asks whether the caller may: buckets are changed through S3 alone, where the gateway has asked before.
+// Nothing here asks whether the caller may: buckets are changed through S3, where the gateway has asked before. Only the
+// operations on backends, which are of this room too, ask themselves (BackendService).
+//
+// A bucket is in the embedded storage, or at a place of a backend: an S3 service elsewhere. Which, is decided when it is
+// made and never changes. Two buckets never share a place, nor is one inside the other's: each would be a way around the
+// policy of the other. The Router leads each request to the storage of its bucket.
 package bucket
 
 import (
@@ -30,6 +35,7 @@ import (
 
 	"github.com/lakegate/lakegate/internal/arn"
 	"github.com/lakegate/lakegate/internal/policy"
+	"github.com/lakegate/lakegate/internal/storage/remote"
 	"github.com/lakegate/lakegate/internal/wire"
 )
 
@@ -44,6 +50,11 @@ type Bucket struct {
 	// PublicAccessBlock is nil where none is set.
 	PublicAccessBlock *PublicAccessBlock
 	Tags              map[string]string
+	// Backend is where the objects are, at Place; empty is the embedded storage. Attached says that the place was there
+	// before the bucket, and stays when it goes.
+	Backend  string
+	Place    remote.Place
+	Attached bool
 	// CORS are the rules for pages in a browser, none by default.
 	CORS []CORSRule
 

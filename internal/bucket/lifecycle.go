@@ -21,6 +21,8 @@ type CreateInput struct {
 	// ObjectLock turns object lock and versioning on for good.
 	ObjectLock bool
 	Tags       map[string]string
+	// Backend is where it goes; empty is the default one.
+	Backend string
 }
 
 // Create makes a bucket, with all public access blocked as S3 does.
@@ -29,6 +31,9 @@ func (r *Registry) Create(ctx context.Context, in CreateInput) (*Bucket, error) 
 		return nil, modelled(in.Name, err)
 	}
 	b := &Bucket{Name: in.Name, Account: in.Account, Region: r.region, Created: stamp(r.db.Now()), PublicAccessBlock: everythingBlocked(), Tags: in.Tags, state: creating}
+	if err := r.route(b, in.Backend); err != nil {
+		return nil, modelled(in.Name, err)
+	}
 	var there *Bucket
 	err := r.db.Update(ctx, func(tx *store.Tx) (err error) {
 		if there, err = readRow(ctx, tx, in.Name); !errors.Is(err, store.ErrNotFound) {
@@ -42,6 +47,9 @@ func (r *Registry) Create(ctx context.Context, in CreateInput) (*Bucket, error) 
 		if n >= MaxBuckets {
 			return wire.NewError("TooManyBuckets", http.StatusBadRequest, "You have attempted to create more buckets than allowed")
 		}
+		if err := r.takePlace(ctx, tx, b); err != nil {
+			return err
+		}
 		return insert(ctx, tx, b)
 	})
 	if err != nil {
@@ -50,7 +58,7 @@ func (r *Registry) Create(ctx context.Context, in CreateInput) (*Bucket, error) 
 	if there != nil {
 		return r.taken(there, in.Account)
 	}
-	if err := r.storage.CreateBucket(ctx, storage.CreateBucketInput{Bucket: in.Name, ObjectLock: in.ObjectLock}); err != nil {
+	if err := r.makeBucket(ctx, b, in.ObjectLock); err != nil {
 		// What is in the storage under this name is not ours to take away.
 		r.giveUp(ctx, in.Name)
 		return nil, fmt.Errorf("create bucket in storage: %w", modelled(in.Name, err))
@@ -97,7 +105,7 @@ func (r *Registry) takeBack(ctx context.Context, name string) {
 	if err != nil || b.state != creating {
 		return
 	}
-	if err := r.storage.DeleteBucket(ctx, name); err != nil {
+	if err := r.removeBucket(ctx, b); err != nil {
 		r.log.ErrorContext(ctx, "take back a bucket; its name stays reserved until the next start", slog.String("bucket", name), slog.Any("error", err))
 		return
 	}
@@ -106,22 +114,24 @@ func (r *Registry) takeBack(ctx context.Context, name string) {
 
 // Delete deletes an empty bucket.
 func (r *Registry) Delete(ctx context.Context, name string) error {
+	var b *Bucket
 	err := r.db.Update(ctx, func(tx *store.Tx) error {
-		err := move(ctx, tx, name, active, deleting)
-		if !errors.Is(err, store.ErrNotFound) {
+		var err error
+		if b, err = readRow(ctx, tx, name); err != nil {
 			return err
 		}
-		if b, err := readRow(ctx, tx, name); err != nil {
-			return err
-		} else if b.state == creating {
+		switch b.state {
+		case creating:
 			return noSuchBucket(name)
+		case deleting:
+			return busy()
 		}
-		return busy()
+		return move(ctx, tx, name, active, deleting)
 	})
 	if err != nil {
 		return fmt.Errorf("delete bucket %s: %w", name, modelled(name, err))
 	}
-	if err := r.storage.DeleteBucket(ctx, name); err != nil && !isNoSuchBucket(err) {
+	if err := r.removeBucket(ctx, b); err != nil && !isNoSuchBucket(err) {
 		r.keep(ctx, name)
 		return fmt.Errorf("delete bucket %s from storage: %w", name, modelled(name, err))
 	}
@@ -162,8 +172,9 @@ func (r *Registry) settle(ctx context.Context) error {
 	for _, b := range begun {
 		log := r.log.With(slog.String("bucket", b.Name), slog.String("state", string(b.state)))
 		if b.state == deleting {
-			err := r.storage.HeadBucket(ctx, b.Name)
-			if err == nil {
+			err := r.look(ctx, b)
+			// A backend may be down when this server starts. The bucket is then given back: deleting it again settles it.
+			if err == nil || b.Backend != "" && !isNoSuchBucket(err) {
 				log.WarnContext(ctx, "give back a bucket whose deletion was cut short")
 				err = r.db.Update(ctx, func(tx *store.Tx) error { return move(ctx, tx, b.Name, deleting, active) })
 			} else if isNoSuchBucket(err) {
@@ -179,7 +190,11 @@ func (r *Registry) settle(ctx context.Context) error {
 			continue
 		}
 		log.WarnContext(ctx, "take back a bucket whose creation was cut short")
-		if err := r.storage.DeleteBucket(ctx, b.Name); err != nil && !isNoSuchBucket(err) {
+		if b.Backend != "" {
+			// Whether the bucket there was made by this server or by somebody else in the same instant cannot be known, so it
+			// is left alone; an administrator attaches it or removes it.
+			log.WarnContext(ctx, "a bucket may be left at the backend", slog.String("backend", b.Backend), slog.String("remote_bucket", b.Place.Bucket))
+		} else if err := r.storage.DeleteBucket(ctx, b.Name); err != nil && !isNoSuchBucket(err) {
 			if e, ok := errors.AsType[*storage.Error](err); !ok || e.Code != "BucketNotEmpty" {
 				return fmt.Errorf("settle bucket %s: %w", b.Name, err)
 			}

@@ -33,6 +33,10 @@ type Config struct {
 	DB         *store.DB
 	Storage    Storage
 	Principals Principals
+	// Backends are those of the configuration file. DefaultBackend is where a bucket goes whose creator names none; empty
+	// is the embedded storage.
+	Backends       []*Backend
+	DefaultBackend string
 	// Region is the server's.
 	Region string
 	Log    *slog.Logger
@@ -45,6 +49,8 @@ type Registry struct {
 	principals Principals
 	region     string
 	log        *slog.Logger
+	backends   *backends
+	otherwise  string // the default backend
 
 	buckets store.Mirror[*Bucket]
 	// names are those of each account in order, read under the mirror's lock.
@@ -56,7 +62,15 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Registry{db: cfg.DB, storage: cfg.Storage, principals: cfg.Principals, region: cfg.Region, log: cfg.Log}
+	r := &Registry{db: cfg.DB, storage: cfg.Storage, principals: cfg.Principals, region: cfg.Region, log: cfg.Log, otherwise: cfg.DefaultBackend}
+	var err error
+	if r.backends, err = openBackends(ctx, cfg.DB, cfg.Log, cfg.Backends); err != nil {
+		return nil, fmt.Errorf("open backends: %w", err)
+	}
+	if _, ok := r.backends.get(r.otherwise); r.otherwise != "" && !ok {
+		r.Close()
+		return nil, fmt.Errorf("open buckets: the default backend %s does not exist", r.otherwise)
+	}
 	if err := r.settle(ctx); err != nil {
 		return nil, fmt.Errorf("open buckets: %w", err)
 	}
@@ -129,6 +143,23 @@ func (r *Registry) List(account, prefix, after string, limit int) (page []*Bucke
 		}
 	})
 	return page, more
+}
+
+// places gives up to limit buckets of all accounts in order, after a name; with a backend only those on it.
+func (r *Registry) places(backend, after string, limit int) (page []*Bucket, more bool) {
+	var all []*Bucket
+	r.buckets.Read(func(rows map[string]*Bucket) {
+		for name, b := range rows {
+			if name > after && (backend == "" || b.Backend == backend) {
+				all = append(all, b)
+			}
+		}
+	})
+	slices.SortFunc(all, func(a, b *Bucket) int { return strings.Compare(a.Name, b.Name) })
+	if len(all) > limit {
+		return all[:limit], true
+	}
+	return all, false
 }
 
 func noSuchBucket(name string) *wire.Error {

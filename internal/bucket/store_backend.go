@@ -81,7 +81,7 @@ func bucketsOn(ctx context.Context, q store.Querier, backend string) (int64, err
 	return store.One(ctx, q, store.Int, `SELECT COUNT(*) FROM buckets WHERE backend = ?`, backend)
 }
 
-// taken is a place in use.
+// takenPlace is a place in use.
 type takenPlace struct {
 	bucket, backend string
 	at              remote.Place
@@ -92,4 +92,11 @@ func placesIn(ctx context.Context, q store.Querier, bucket string) ([]takenPlace
 	return store.All(ctx, q, func(s store.Scanner) (p takenPlace, err error) {
 		return p, s.Scan(&p.bucket, &p.backend, &p.at.Bucket, &p.at.Prefix)
 	}, `SELECT name, backend, remote_bucket, remote_prefix FROM buckets WHERE backend <> '' AND remote_bucket = ?`, bucket)
+}
+
+// placesOn are the places of the buckets on a backend.
+func placesOn(ctx context.Context, q store.Querier, backend string) ([]takenPlace, error) {
+	return store.All(ctx, q, func(s store.Scanner) (p takenPlace, err error) {
+		return p, s.Scan(&p.bucket, &p.backend, &p.at.Bucket, &p.at.Prefix)
+	}, `SELECT name, backend, remote_bucket, remote_prefix FROM buckets WHERE backend = ?`, backend)
 }

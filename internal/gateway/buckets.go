@@ -41,11 +41,11 @@ func (x *exchange) createBucket(ctx context.Context) (*answer, error) {
 	if x.Grants != nil || x.ObjectOwnership != "" && x.ObjectOwnership != "BucketOwnerEnforced" {
 		return nil, wire.NewError("InvalidBucketAclWithObjectOwnership", http.StatusBadRequest, "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")
 	}
-	tags, err := x.readBucketConfiguration()
+	tags, backend, err := x.readBucketConfiguration()
 	if err != nil {
 		return nil, err
 	}
-	b, err := x.Buckets.Create(ctx, bucket.CreateInput{Name: x.Bucket, Account: x.caller.Account, ObjectLock: x.ObjectLock, Tags: tags})
+	b, err := x.Buckets.Create(ctx, bucket.CreateInput{Name: x.Bucket, Account: x.caller.Account, ObjectLock: x.ObjectLock, Tags: tags, Backend: backend})
 	if err != nil {
 		return nil, err
 	}
@@ -53,11 +53,12 @@ func (x *exchange) createBucket(ctx context.Context) (*answer, error) {
 	return empty(http.StatusOK).set("Location", "/"+b.Name), nil
 }
 
-// readBucketConfiguration reads the body of CreateBucket, which may be empty. A bucket is made in the server's one Region.
-func (x *exchange) readBucketConfiguration() (tags map[string]string, err error) {
+// readBucketConfiguration reads the body of CreateBucket, which may be empty. A bucket is made in the server's one Region;
+// where the location is no Region but the name of a backend that the account may use, the bucket's objects go there.
+func (x *exchange) readBucketConfiguration() (tags map[string]string, backend string, err error) {
 	text, err := x.document(maxDocument)
 	if err != nil || len(text) == 0 {
-		return nil, err
+		return nil, "", err
 	}
 	var d struct {
 		LocationConstraint string
@@ -67,13 +68,17 @@ func (x *exchange) readBucketConfiguration() (tags map[string]string, err error)
 		Unknown []unknown `xml:",any"`
 	}
 	if err := onlyKnown(text, "CreateBucketConfiguration", &d); err != nil {
-		return nil, malformedXML(err)
+		return nil, "", malformedXML(err)
 	}
 	if err := refuseUnknown(d.Unknown); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	if d.LocationConstraint != "" && d.LocationConstraint != x.Region {
-		return nil, wire.NewError("InvalidLocationConstraint", http.StatusBadRequest, "The specified location-constraint is not valid").With("LocationConstraint", clip(d.LocationConstraint))
+	switch {
+	case d.LocationConstraint == "" || d.LocationConstraint == x.Region:
+	case x.Buckets.IsBackend(d.LocationConstraint, x.caller.Account):
+		backend = d.LocationConstraint
+	default:
+		return nil, "", wire.NewError("InvalidLocationConstraint", http.StatusBadRequest, "The specified location-constraint is not valid").With("LocationConstraint", clip(d.LocationConstraint))
 	}
 	for _, t := range d.Tags.Tag {
 		if tags == nil {
@@ -81,7 +86,7 @@ func (x *exchange) readBucketConfiguration() (tags map[string]string, err error)
 		}
 		tags[t.Key] = t.Value
 	}
-	return tags, nil
+	return tags, backend, nil
 }
 
 func (x *exchange) headBucket(ctx context.Context) (*answer, error) {

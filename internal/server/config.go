@@ -111,6 +111,11 @@ type Config struct {
 		RetentionDays int `yaml:"retention_days"`
 	} `yaml:"audit"`
 
+	// Backends are S3 services that keep buckets, besides those that lakegate backend create makes. DefaultBackend is where
+	// a bucket goes whose creator names none; empty is the embedded storage. See docs/backends.md.
+	Backends       []Backend `yaml:"backends"`
+	DefaultBackend string    `yaml:"default_backend"`
+
 	// LDAP is a directory from which people and groups are taken; see docs/connect/ldap.md. Nil is none.
 	LDAP *ldap.Config `yaml:"ldap"`
 

@@ -112,7 +112,13 @@ func openRooms(ctx context.Context, cfg *Config, db *store.DB, log *slog.Logger)
 	if r.storage, err = storage.OpenEmbedded(ctx, filepath.Join(cfg.Dir, "storage"), log); err != nil {
 		return r, err
 	}
-	if r.buckets, err = bucket.Open(ctx, bucket.Config{DB: db, Storage: r.storage, Principals: r.accounts, Region: cfg.Region, Log: log}); err != nil {
+	backends, err := cfg.backends()
+	if err != nil {
+		return r, err
+	}
+	if r.buckets, err = bucket.Open(ctx, bucket.Config{
+		DB: db, Storage: r.storage, Principals: r.accounts, Region: cfg.Region, Backends: backends, DefaultBackend: cfg.DefaultBackend, Log: log,
+	}); err != nil {
 		return r, err
 	}
 	if r.grants, err = grants.Open(ctx, db, cfg.Region); err != nil {
@@ -208,8 +214,9 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 				Center: r.center, Administration: administration, Tokens: r.tokens, People: r.directory, Roles: principals{r.accounts},
 				Grants: examinedGrants{r.grants, access}, Accounts: r.accounts, Authorizer: authorizer, Now: db.Now,
 			},
-			KeyService: token.KeyService{Center: r.center, Keys: signing, Authorizer: authorizer},
-			signIn:     r.signIn,
+			BackendService: bucket.BackendService{Registry: r.buckets, Accounts: knownAccounts{r.accounts}, Authorizer: authorizer},
+			KeyService:     token.KeyService{Center: r.center, Keys: signing, Authorizer: authorizer},
+			signIn:         r.signIn,
 		},
 		s3control: access,
 		sso:       door,
@@ -229,9 +236,10 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	if r.ldap != nil {
 		meter.followLDAP(r.ldap)
 	}
+	meter.followBackends(r.buckets)
 	r.trail.NamePeople(r.nameOf)
 	data := &gateway.Gateway{
-		Storage: r.storage, Buckets: r.buckets, Authenticator: authenticator, Authorizer: authorizer, Trail: r.trail, People: people{r.directory}, Limiter: gateway.NewLimiter(gateway.Limits(cfg.Limits.Principal)),
+		Storage: r.buckets.Router(r.storage), Buckets: r.buckets, Authenticator: authenticator, Authorizer: authorizer, Trail: r.trail, People: people{r.directory}, Limiter: gateway.NewLimiter(gateway.Limits(cfg.Limits.Principal)),
 		Hosts: gateway.HostRules{Bases: cfg.BaseNames}, Region: cfg.Region, Log: r.log,
 	}
 	data.Denials = access
@@ -270,6 +278,7 @@ type ownService struct {
 	explain.Service
 	explain.Doctor
 	token.KeyService
+	bucket.BackendService
 	signIn
 }
 
@@ -328,6 +337,9 @@ func (r *rooms) close() error {
 	}
 	if r.accounts != nil {
 		errs = append(errs, r.accounts.SaveUses(context.Background()))
+	}
+	if r.buckets != nil {
+		r.buckets.Close()
 	}
 	if r.storage != nil {
 		errs = append(errs, r.storage.Close())
