@@ -13,6 +13,19 @@ for client in rclone s3cmd restic; do
 done
 command -v gcc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
 
+# Two S3 servers of somebody else's, as peers of the tests of backends. They are built as programs of their own, so that
+# nothing of theirs joins this module; CI keeps the build cache.
+peer() {
+	test -x "$(go env GOPATH)/bin/$(basename "$1")" && return
+	echo "building: $1@$2"
+	CGO_ENABLED=0 GOFLAGS=-trimpath go install "$1@$2" || {
+		echo "The tests of backends need $1@$2, which could not be built."
+		[ "${CI:-}" != true ] || exit 1
+	}
+}
+peer github.com/versity/versitygw/cmd/versitygw v1.8.0
+peer github.com/rclone/rclone v1.75.1
+
 [ -n "$missing" ] || exit 0
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
 	echo "installing:$missing"

@@ -1,5 +1,7 @@
 package storage
 
+import "time"
+
 // What every back end has to check of its inputs, for those that are not in this package.
 
 // Check refuses headers that are too long.
@@ -7,6 +9,9 @@ func (h *Headers) Check() error { return h.check() }
 
 // CheckWriteConditions refuses conditions that S3 has none of for writes.
 func CheckWriteConditions(ifMatch, ifNoneMatch string) error { return checkWrite(ifMatch, ifNoneMatch) }
+
+// Check decides a conditional read against the object as it was answered.
+func (c Conditions) Check(etag string, modified time.Time) error { return c.evaluate(etag, modified) }
 
 // CheckParts refuses a list of parts that no upload can be completed with.
 func CheckParts(parts []CompletedPart) error { return checkParts(parts) }

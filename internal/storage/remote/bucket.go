@@ -217,7 +217,7 @@ func (m *Mount) GetObjectRetention(ctx context.Context, ref storage.ObjectRef) (
 			err = d.skip()
 		}
 		return err
-	}, "Retention")
+	}, "Retention", "ObjectLockRetention")
 	if err == nil && r.Mode != storage.Governance && r.Mode != storage.Compliance {
 		return nil, fault("NoSuchObjectLockConfiguration").Error
 	}
@@ -263,7 +263,7 @@ func (m *Mount) GetObjectLegalHold(ctx context.Context, ref storage.ObjectRef) (
 		text, err := d.text()
 		on = text == "ON"
 		return err
-	}, "LegalHold")
+	}, "LegalHold", "ObjectLockLegalHold")
 	if err != nil {
 		return false, m.endpoint.broken(ctx, err)
 	}

@@ -32,8 +32,8 @@ func (m *Mount) ListObjects(ctx context.Context, in *storage.ListObjectsInput) (
 		return nil, m.endpoint.broken(ctx, err)
 	}
 	out := p.objects()
-	if out.Truncated && out.NextMarker == "" {
-		return nil, m.endpoint.broken(ctx, errors.New("a listing that goes on after nothing"))
+	if out.Truncated && out.NextMarker <= in.Marker {
+		return nil, m.endpoint.broken(ctx, errStuck)
 	}
 	return out, nil
 }
@@ -104,8 +104,14 @@ func (m *Mount) ListObjectVersions(ctx context.Context, in *storage.ListObjectVe
 			}
 		}
 	}
+	if out.Truncated && out.NextKeyMarker == in.KeyMarker && out.NextVersionIDMarker == in.VersionIDMarker {
+		return nil, m.endpoint.broken(ctx, errStuck)
+	}
 	return out, nil
 }
+
+// errStuck is a page whose next page is itself: who follows it never comes to an end.
+var errStuck = errors.New("a listing that goes on where it began")
 
 // listing is a call for a page, or none where the page is empty whatever the service has.
 func (m *Mount) listing(prefix, delimiter, size string, most int) (*call, int, error) {

@@ -75,6 +75,11 @@ func (m *Mount) get(ctx context.Context, in *storage.GetObjectInput, method stri
 		a.close()
 		return nil, nil, m.endpoint.broken(ctx, err)
 	}
+	// Not every service knows conditions, or the date of an object to less than a second.
+	if err := in.Conditions.Check(info.ETag, info.LastModified); err != nil {
+		a.close()
+		return nil, nil, err
+	}
 	return a, info, nil
 }
 

@@ -38,7 +38,7 @@ func (m *Mount) CreateMultipartUpload(ctx context.Context, in *storage.CreateMul
 		}
 		out.UploadID, err = d.text()
 		return err
-	}, "InitiateMultipartUploadResult")
+	}, "InitiateMultipartUploadResult", "InitiateMultipartUpload")
 	if err == nil && (out.UploadID == "" || len(out.UploadID) > 2*storage.MaxKeyLength) {
 		err = errors.New("an upload without an id")
 	}
@@ -80,7 +80,7 @@ func (m *Mount) UploadPart(ctx context.Context, in *storage.UploadPartInput) (*s
 	if err != nil {
 		return nil, err
 	}
-	sum, err := m.content(c, in.Body)
+	sum, err := m.content(c, in.Body, false)
 	if err != nil {
 		return nil, err
 	}
@@ -89,12 +89,9 @@ func (m *Mount) UploadPart(ctx context.Context, in *storage.UploadPartInput) (*s
 		return nil, err
 	}
 	a.close()
-	out := &storage.UploadPartOutput{ETag: etag(a.Header.Get("Etag")), Checksum: checksumIn(a.Header)}
+	out := &storage.UploadPartOutput{ETag: etag(a.Header.Get("Etag")), Checksum: answered(a.Header, in.Body.Checksum.Algorithm, sum)}
 	if out.ETag == "" {
 		return nil, m.endpoint.broken(ctx, errors.New("a part was written without an entity tag"))
-	}
-	if out.Checksum.Value == "" {
-		out.Checksum = sum()
 	}
 	return out, nil
 }

@@ -16,9 +16,12 @@ import (
 	"github.com/lakegate/lakegate/internal/storage"
 )
 
-// content gives a call a client's content. sum is what its checksum was computed to be here, once it was sent, where it is
-// computed here.
-func (m *Mount) content(c *call, b storage.Body) (sum func() storage.Checksum, err error) {
+// content gives a call a client's content. sum is what its checksum is known to be once it was sent.
+//
+// A whole object that comes without any digest gets one that is computed on the way: there are services that make an
+// object of an upload that broke off, unless a digest proves it incomplete. A part needs none, since what completes the
+// upload names each part by its entity tag.
+func (m *Mount) content(c *call, b storage.Body, whole bool) (sum func() storage.Checksum, err error) {
 	verifier, err := storage.NewVerifier(b)
 	if err != nil {
 		return nil, err
@@ -29,42 +32,58 @@ func (m *Mount) content(c *call, b storage.Body) (sum func() storage.Checksum, e
 	if b.ContentMD5 != nil {
 		c.set("Content-Md5", base64.StdEncoding.EncodeToString(b.ContentMD5))
 	}
-	algorithm := b.Checksum.Algorithm
-	here := m.endpoint.cfg.VerifyHere
-	sum = func() storage.Checksum { return b.Checksum }
-	computed := func() storage.Checksum {
-		return storage.Checksum{Algorithm: algorithm, Type: storage.FullObject, Value: verifier.Checksum()}
+	asked, here := b.Checksum.Algorithm, m.endpoint.cfg.VerifyHere
+	known := func(value func() (string, error)) func() storage.Checksum {
+		return func() storage.Checksum {
+			v, err := value()
+			if asked == "" || err != nil {
+				return storage.Checksum{}
+			}
+			return storage.Checksum{Algorithm: asked, Type: storage.FullObject, Value: v}
+		}
 	}
-	source := io.Reader(verifier)
-	switch {
-	case algorithm == "" && !here:
-		source = b.Reader
-	case algorithm == "":
-	case b.Checksum.Value != "" && b.Trailer == nil:
-		c.set(headerOf(algorithm), b.Checksum.Value)
+	computed := func() (string, error) { return verifier.Checksum(), nil }
+	if b.Checksum.Value != "" && b.Trailer == nil {
+		c.set(headerOf(asked), b.Checksum.Value)
+		source := io.Reader(verifier)
 		if !here {
 			source = b.Reader
 		}
-	case m.endpoint.cfg.NoTrailers:
-		sum = computed // nobody else knows it
-	default:
-		// The value follows the content: the client's, or if it named none, the one computed on the way.
-		value := func() (string, error) { return verifier.Checksum(), nil }
-		sum = computed
-		if b.Trailer != nil && b.Checksum.Value == "" && !here {
-			source, value = b.Reader, b.Trailer
-			sum = func() storage.Checksum {
-				v, err := b.Trailer()
-				if err != nil {
-					return storage.Checksum{}
-				}
-				return storage.Checksum{Algorithm: algorithm, Type: storage.FullObject, Value: v}
-			}
-		}
-		return sum, m.trailer(c, source, b.Size, algorithm, value)
+		c.body, err = plain(source, b.Size)
+		return known(func() (string, error) { return b.Checksum.Value, nil }), err
 	}
-	c.body, err = plain(source, b.Size)
-	return sum, err
+	bare := asked == "" && (!whole || b.ContentMD5 != nil)
+	if m.endpoint.cfg.NoTrailers || bare {
+		source := io.Reader(verifier)
+		if asked == "" && !here {
+			source = b.Reader
+		}
+		c.body, err = plain(source, b.Size)
+		return known(computed), err
+	}
+	// The checksum follows the content: the client's, or one that is computed on the way.
+	if b.Trailer != nil && b.Checksum.Value == "" && !here {
+		return known(b.Trailer), m.trailer(c, b.Reader, b.Size, asked, b.Trailer)
+	}
+	algorithm := asked
+	if asked == "" {
+		algorithm = storage.CRC32
+		b.Checksum.Algorithm = algorithm
+		if verifier, err = storage.NewVerifier(b); err != nil {
+			return nil, err
+		}
+	}
+	return known(computed), m.trailer(c, verifier, b.Size, algorithm, func() (string, error) { return verifier.Checksum(), nil })
+}
+
+// answered is the checksum that the answer to an upload tells: the one that the client asked for, or else what the service
+// keeps.
+func answered(h http.Header, asked storage.ChecksumAlgorithm, sum func() storage.Checksum) storage.Checksum {
+	c := checksumIn(h)
+	if asked == "" || c.Algorithm == asked {
+		return c
+	}
+	return sum()
 }
 
 // trailer sends a content with its checksum after it.
@@ -153,7 +172,7 @@ func (m *Mount) PutObject(ctx context.Context, in *storage.PutObjectInput) (*sto
 	c.set("If-Match", in.IfMatch)
 	c.set("If-None-Match", in.IfNoneMatch)
 	c.locks(in.Retention, in.LegalHold)
-	sum, err := m.content(c, in.Body)
+	sum, err := m.content(c, in.Body, true)
 	if err != nil {
 		return nil, err
 	}
@@ -162,14 +181,9 @@ func (m *Mount) PutObject(ctx context.Context, in *storage.PutObjectInput) (*sto
 		return nil, err
 	}
 	a.close()
-	out := &storage.PutObjectOutput{ETag: etag(a.Header.Get("Etag")), VersionID: a.Header.Get("X-Amz-Version-Id"), Checksum: checksumIn(a.Header), Size: in.Body.Size, LastModified: m.endpoint.now()}
+	out := &storage.PutObjectOutput{ETag: etag(a.Header.Get("Etag")), VersionID: a.Header.Get("X-Amz-Version-Id"), Checksum: answered(a.Header, in.Body.Checksum.Algorithm, sum), Size: in.Body.Size, LastModified: m.endpoint.now()}
 	if out.ETag == "" {
 		return nil, m.endpoint.broken(ctx, errors.New("an object was written without an entity tag"))
-	}
-	if out.Checksum.Value == "" {
-		if out.Checksum = sum(); out.Checksum.Value != "" && out.Checksum.Type == "" {
-			out.Checksum.Type = storage.FullObject
-		}
 	}
 	return out, nil
 }
