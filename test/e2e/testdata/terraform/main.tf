@@ -151,3 +151,36 @@ resource "aws_s3control_access_grant" "red" {
     grantee_identifier = aws_identitystore_group.red.group_id
   }
 }
+
+# Grants with terms: one that ends, a folder for each member, and what is denied below it.
+resource "aws_s3control_access_grant" "homes" {
+  access_grants_location_id = aws_s3control_access_grants_location.lake.access_grants_location_id
+  permission                = "READWRITE"
+  access_grants_location_configuration {
+    s3_sub_prefix = "home/$${user.name}/*"
+  }
+  grantee {
+    grantee_type       = "DIRECTORY_GROUP"
+    grantee_identifier = aws_identitystore_group.red.group_id
+  }
+  tags = {
+    "lakegate:NotAfter" = "2099-12-31T23:59:59Z"
+    "lakegate:Reason"   = "a home for everybody"
+    "lakegate:Owner"    = "group/${aws_identitystore_group.red.group_id}"
+    "lakegate:Actions"  = "s3:GetObject s3:ListBucket s3:PutObject"
+    team                = "lake"
+  }
+}
+
+resource "aws_s3control_access_grant" "denied" {
+  access_grants_location_id = aws_s3control_access_grants_location.lake.access_grants_location_id
+  permission                = "READ"
+  access_grants_location_configuration {
+    s3_sub_prefix = "red/secret/*"
+  }
+  grantee {
+    grantee_type       = "DIRECTORY_GROUP"
+    grantee_identifier = aws_identitystore_group.red.group_id
+  }
+  tags = { "lakegate:Effect" = "Deny" }
+}
