@@ -81,6 +81,8 @@ func (x *examinee) examineTarget(ctx context.Context, s subject, account string,
 	case err != nil:
 		s.fail("grant", "the target cannot be read: "+err.Error(), "Name it as s3://bucket/prefix*, or s3://bucket/key.")
 		return
+	case p.Denied != nil:
+		s.fail("grant", p.Why, "Ask for what lies beside "+p.Denied.Text+", or delete that grant with aws s3control delete-access-grant.")
 	case p.Won == nil:
 		s.fail("grant", p.Why, "Grant it with aws s3control create-access-grant to the person or one of the person's groups, on a location that covers "+*x.in.Target+".")
 	default:

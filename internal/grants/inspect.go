@@ -57,6 +57,8 @@ type Preview struct {
 	// Won is the grant that wins, nil for none; Why then says what is missing.
 	Won *Grant
 	Why string
+	// Denied is the grant that takes the target away where another one gives it; Won is then nil.
+	Denied *Grant
 	// Others are further grants of the caller that cover the target, the narrowest first.
 	Others []*Grant
 }
@@ -84,7 +86,7 @@ func (s *Service) Preview(ctx context.Context, account string, c *caller.Caller,
 	if out.Won == nil {
 		out.Why = s.Registry.miss(i.Account, q)
 	} else if d := s.denial(i, c, q); d != nil {
-		out.Won, out.Why = nil, denied(d, string(permission))
+		out.Won, out.Denied, out.Why = nil, d, denied(d, string(permission))
 	}
 	for _, g := range s.Registry.covering(i.Account, q) {
 		if out.Won == nil || g.ID != out.Won.ID {

@@ -18,10 +18,50 @@ import (
 // LimitsOf bounds the credentials of a grant on each of their requests, by what stands now: the grant, its location and
 // role, its grantee, and for a person the account, the membership and the application. Callers without such credentials
 // have no limit here. The error says what is gone.
-func (s *Service) LimitsOf(ctx context.Context, c *caller.Caller) ([]policy.Named, error) {
+func (s *Service) LimitsOf(ctx context.Context, c *caller.Caller) (limit []policy.Named, err error) {
 	if c.Session == nil || c.Session.Vended == nil {
 		return nil, nil
 	}
+	bounds, err := s.bounds(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range bounds {
+		document, err := s.limits.of(b.boundary)
+		if err != nil {
+			return nil, err
+		}
+		limit = append(limit, policy.Named{Name: b.name, Document: document})
+	}
+	return limit, nil
+}
+
+// SessionPolicy is what LimitsOf says of the credentials of a grant at this moment, as one session policy in JSON: for a
+// storage with an STS of its own, which asks nobody again. How long it may be is for that STS to say (AWS: 2,048
+// characters); without all of its statements the session would reach more than was granted.
+func (s *Service) SessionPolicy(ctx context.Context, c *caller.Caller) ([]byte, error) {
+	if c.Session == nil || c.Session.Vended == nil {
+		return nil, errors.New("the session is not that of a grant")
+	}
+	bounds, err := s.bounds(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	var all []statement
+	for _, b := range bounds {
+		all = append(all, b.statements()...)
+	}
+	return sessionPolicy(all)
+}
+
+// bound is what a grant says of a session, under the grant's name.
+type bound struct {
+	name string
+	boundary
+}
+
+// bounds are those of the grant behind a session, and of the grants that deny something of it.
+func (s *Service) bounds(ctx context.Context, c *caller.Caller) ([]bound, error) {
 	v := c.Session.Vended
 	g, ok := s.Registry.grant(v.GrantAccount, v.GrantID)
 	if !ok {
@@ -49,11 +89,8 @@ func (s *Service) LimitsOf(ctx context.Context, c *caller.Caller) ([]policy.Name
 	if !s.covers(g, c, covered) {
 		return nil, errors.New("the access grant " + v.GrantID + " no longer covers " + v.Target)
 	}
-	document, err := s.limits.of(boundary{covered, asked, strings.Join(g.Terms.actions(), " "), policy.Allow})
-	if err != nil {
-		return nil, err
-	}
-	return s.withDenials(c, g, covered, []policy.Named{{Name: "access grant " + g.ID, Document: document}})
+	own := boundary{covered, asked, strings.Join(g.Terms.actions(), " "), policy.Allow}
+	return s.withDenials(c, g, covered, []bound{{"access grant " + g.ID, own}})
 }
 
 // covers reports whether a grant reaches over a scope, for a caller whom it stands for. One with variables does where its
@@ -81,27 +118,22 @@ func (s *Service) namesOf(p *caller.Identity) Names {
 	return Names{User: name, Group: func(id string) (string, bool) { return s.Directory.GroupName(p.IdentityStoreID, id) }}
 }
 
-// withDenials adds a policy for each grant that denies the caller something of what the credentials cover.
-func (s *Service) withDenials(c *caller.Caller, g *Grant, covered scope.Scope, limit []policy.Named) ([]policy.Named, error) {
+// withDenials adds what grants deny the caller of what the credentials cover.
+func (s *Service) withDenials(c *caller.Caller, g *Grant, covered scope.Scope, all []bound) ([]bound, error) {
 	if !s.Registry.denials.any(g.Account, covered.Bucket) {
-		return limit, nil
+		return all, nil
 	}
-	i, err := s.instance(g.Account)
-	if err != nil {
+	i, ok := s.Registry.instances.Get(g.Account)
+	if !ok {
 		return nil, errors.New("the access grants instance is gone")
 	}
 	for _, d := range s.Registry.denialsIn(g.Account, covered, s.losing(i, c)) {
 		b := boundary{d.Scope, d.Permission, strings.Join(d.Terms.Actions, " "), policy.Deny}
-		if len(b.statements()) == 0 { // to list one key is nothing that a policy can name
-			continue
+		if len(b.statements()) > 0 { // to list one key is nothing that a policy can name
+			all = append(all, bound{"access grant " + d.ID + " (" + TagEffect + "=Deny)", b})
 		}
-		document, err := s.limits.of(b)
-		if err != nil {
-			return nil, err
-		}
-		limit = append(limit, policy.Named{Name: "access grant " + d.ID + " (" + TagEffect + "=Deny)", Document: document})
 	}
-	return limit, nil
+	return all, nil
 }
 
 // standing asks whether what a grant rests on still stands for the one who uses it.

@@ -11,6 +11,7 @@ import (
 	"github.com/lakegate/lakegate/internal/api/s3control"
 	"github.com/lakegate/lakegate/internal/arn"
 	"github.com/lakegate/lakegate/internal/grants"
+	"github.com/lakegate/lakegate/internal/policy"
 	"github.com/lakegate/lakegate/internal/store"
 	"github.com/lakegate/lakegate/internal/trail"
 )
@@ -242,4 +243,39 @@ func TestEndedGrantsAreReaped(t *testing.T) {
 			t.Errorf("%d records, %v", records, err)
 		}
 	})
+}
+
+// The policy for a storage that asks nobody again has the whole of what holds at the gate.
+func TestSessionPolicyHasTheDenials(t *testing.T) {
+	h := founded(t, "sqlite")
+	user, c := h.mateo()
+	h.grant(toUser(user, "lake/red/*", s3control.PermissionREADWRITE))
+	for _, sub := range []string{"lake/red/secret/*", "lake/red/a*b", "lake/blue/*"} {
+		h.grant(with(toUser(user, sub, s3control.PermissionREADWRITE), "lakegate:Effect=Deny"))
+	}
+	v := h.vended(c, "s3://lake/red/*", s3control.PermissionREAD)
+	text := must(h.SessionPolicy(h.as(v), v))
+	d, err := policy.Parse(text, policy.Session)
+	if err != nil || len(text) > 2048 {
+		t.Fatalf("%d characters, %v: %s", len(text), err, text)
+	}
+	everything := must(policy.Parse([]byte(allow("s3:*", "*")), policy.Identity))
+	for key, want := range map[string]bool{"red/x": true, "red/secret/x": false, "red/a*b": false, "red/axb": true, "blue/x": false, "green/x": false} {
+		got := policy.Evaluate(&policy.Request{
+			Principal: policy.Principal{Type: policy.AssumedRole, Account: owner}, Action: "s3:GetObject", Resource: arn.Object("lake", key), ResourceAccount: owner,
+		}, &policy.Policies{Identity: []policy.Named{{Name: "all", Document: everything}}, Session: [][]policy.Named{{{Name: "session", Document: d}}}})
+		if got.Allowed != want || h.reads(v, key) != want {
+			t.Errorf("%s: %t by the policy, %t at the gate, want %t", key, got.Allowed, h.reads(v, key), want)
+		}
+	}
+	if strings.Contains(string(text), "blue") {
+		t.Errorf("it speaks of what the session does not reach: %s", text)
+	}
+	if _, err := h.SessionPolicy(h.as(c), c); err == nil {
+		t.Error("a session of no grant has such a policy")
+	}
+	must(h.DeleteAccessGrant(h.admin(owner), &s3control.DeleteAccessGrantInput{AccountId: owner, AccessGrantId: v.Session.Vended.GrantID}))
+	if _, err := h.SessionPolicy(h.as(v), v); err == nil {
+		t.Error("a grant that is gone has a policy")
+	}
 }
