@@ -5,6 +5,9 @@
 // group, or an IAM principal a permission on a part of a location. GetDataAccess finds the grant that wins (match.go), and
 // answers with a session of the location's role that is bounded by the grant.
 //
+// Reserved tags give a grant terms (terms.go): a begin and an end, some of the permission's actions (actions.go), or that it
+// denies (deny.go). With variables in its scope it is a folder for each person (home.go).
+//
 // What it promises:
 //
 //   - A decision asks the Index in memory, never the database, and sees every change that was acknowledged.

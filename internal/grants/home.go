@@ -17,8 +17,18 @@ type Names struct {
 }
 
 // homes are the grants that a grant with variables is for the asker: one for its person, or one for each of the person's
-// groups where the scope names a group. A value that cannot stand in a scope makes none, and why says so.
+// groups where the scope names a group. A value that cannot stand in a scope makes none, and why, unless it is nil, is told.
 func (q *Question) homes(g *Grant, why func(error)) iter.Seq[*Grant] {
+	return q.homesOf(g, func(string) bool { return true }, why)
+}
+
+// homesAbove are those of them that can cover a key: only groups count whose name is in it. Of a thousand groups most are
+// passed over so at no cost.
+func (q *Question) homesAbove(g *Grant, key string) iter.Seq[*Grant] {
+	return q.homesOf(g, func(group string) bool { return strings.Contains(key, group) }, nil)
+}
+
+func (q *Question) homesOf(g *Grant, counts func(group string) bool, why func(error)) iter.Seq[*Grant] {
 	return func(yield func(*Grant) bool) {
 		values := map[string]string{scope.UserName: q.Names.User, scope.UserID: q.User}
 		fill := func() bool {
@@ -39,7 +49,7 @@ func (q *Question) homes(g *Grant, why func(error)) iter.Seq[*Grant] {
 			if q.Names.Group == nil {
 				return
 			}
-			if name, ok := q.Names.Group(id); ok {
+			if name, ok := q.Names.Group(id); ok && counts(name) {
 				values[scope.GroupName] = name
 				if !fill() {
 					return
@@ -83,7 +93,7 @@ func (r *Registry) homesAt(account string, q *Question) iter.Seq[*Grant] {
 			if !strings.HasPrefix(q.Target.Key, g.Scope.Literal()) {
 				continue
 			}
-			for home := range q.homes(g, nil) {
+			for home := range q.homesAbove(g, q.Target.Key) {
 				if home.Scope.Covers(q.Target) && !yield(home) {
 					return
 				}

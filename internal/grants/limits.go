@@ -104,7 +104,7 @@ func (s *Service) covers(g *Grant, c *caller.Caller, covered scope.Scope) bool {
 		return false
 	}
 	q := Question{User: p.UserID, Groups: s.Directory.GroupsOf(p.IdentityStoreID, p.UserID), Names: s.namesOf(p)}
-	for home := range q.homes(g, nil) {
+	for home := range q.homesAbove(g, covered.Prefix) {
 		if home.Scope.CoversScope(covered) {
 			return true
 		}

@@ -279,3 +279,52 @@ func TestSessionPolicyHasTheDenials(t *testing.T) {
 		t.Error("a grant that is gone has a policy")
 	}
 }
+
+// A location has an owner too, which stays when its role changes.
+func TestOwners(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, h *house) {
+		h.found()
+		user, group := h.person("mateo"), h.group("owners")
+		create := func(tags ...string) (string, error) {
+			out, err := h.CreateAccessGrantsLocation(h.admin(owner), &s3control.CreateAccessGrantsLocationInput{
+				AccountId: owner, LocationScope: "s3://lake", IAMRoleArn: arn.Role(owner, "/", "Location"), Tags: tagsOf(tags...),
+			})
+			if err != nil {
+				return "", err
+			}
+			return *out.AccessGrantsLocationId, nil
+		}
+		for _, tag := range []string{"lakegate:Owner=group/nobody", "lakegate:Owner=" + group, "lakegate:NotAfter=" + h.in(time.Hour), "lakegate:Effect=Deny"} {
+			_, err := create(tag)
+			name, _, _ := strings.Cut(tag, "=")
+			wantError(t, err, "InvalidTag", http.StatusBadRequest, "The tag "+name+" is ")
+		}
+		id := must(create("lakegate:Owner=group/" + group))
+		h.locationRole("Next")
+		must(h.UpdateAccessGrantsLocation(h.admin(owner), &s3control.UpdateAccessGrantsLocationInput{AccountId: owner, AccessGrantsLocationId: id, IAMRoleArn: arn.Role(owner, "/", "Next")}))
+		_, err := h.UntagResource(h.admin(owner), &s3control.UntagResourceInput{AccountId: owner, ResourceArn: instanceARN + "/location/" + id, TagKeys: []string{grants.TagOwner}})
+		wantError(t, err, "InvalidTag", http.StatusBadRequest, "")
+		h.reopen()
+		all := h.Registry.LocationsOf(owner)
+		i := slices.IndexFunc(all, func(l *grants.Location) bool { return l.ID == id })
+		if i < 0 || all[i].Owner != "arn:aws:identitystore:::group/"+group || !strings.HasSuffix(all[i].Role, "/Next") {
+			t.Errorf("the locations are %+v", all)
+		}
+		for _, tt := range []struct {
+			owner, user string
+			groups      []string
+			want        bool
+		}{
+			{"arn:aws:identitystore:::user/" + user, user, nil, true},
+			{"arn:aws:identitystore:::user/" + user, "other", []string{user}, false},
+			{"arn:aws:identitystore:::group/" + group, user, []string{"other", group}, true},
+			{"arn:aws:identitystore:::group/" + group, group, nil, false},
+			{"arn:aws:identitystore:::user/", "", nil, false},
+			{"", "", []string{""}, false},
+		} {
+			if got := grants.OwnedBy(tt.owner, tt.user, tt.groups); got != tt.want {
+				t.Errorf("%+v: %t", tt, got)
+			}
+		}
+	})
+}

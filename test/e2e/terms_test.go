@@ -133,6 +133,10 @@ func TestDenialAtTheGate(t *testing.T) {
 				_, err := c.UploadPart(ctx, &s3.UploadPartInput{Bucket: lake, Key: &key, UploadId: uploads[name], PartNumber: aws.Int32(1), Body: strings.NewReader("part")})
 				return err
 			}
+			folders := func(prefix string) error {
+				_, err := c.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: lake, Prefix: &prefix, Delimiter: aws.String("/")})
+				return err
+			}
 			open, err := c.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: lake, Key: aws.String("vault/free")})
 			if err != nil {
 				t.Fatal(err)
@@ -162,6 +166,7 @@ func TestDenialAtTheGate(t *testing.T) {
 				{"complete one", complete, "AccessDenied"},
 				{"copy out in parts", partOf, "AccessDenied"},
 				{"list", list(ctx, c, "vault/secret/"), "AccessDenied"},
+				{"list with folders", folders("vault/secret/"), "AccessDenied"},
 				{"list a part", list(ctx, c, "vault/secret/x"), "AccessDenied"},
 				{"list beside it", list(ctx, c, "vault/secrets"), ""},
 			} {

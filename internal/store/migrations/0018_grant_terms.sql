@@ -32,8 +32,8 @@ CREATE INDEX access_grants_by_end ON access_grants (ends, account, id) WHERE end
 ALTER TABLE grants_locations ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 
 -- +goose Down
--- Without its terms a grant would give more than was given: those that have any go.
-DELETE FROM access_grants WHERE terms <> '';
+-- Without its terms a grant would give more than was given: those that have any go, and those with variables.
+DELETE FROM access_grants WHERE terms <> '' OR scope LIKE '%${%';
 ALTER TABLE grants_locations DROP COLUMN owner;
 CREATE TABLE access_grants_without_terms (
     account      TEXT    NOT NULL,
