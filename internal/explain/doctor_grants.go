@@ -129,6 +129,9 @@ func describeGrant(x *examinee, g *grants.Grant) string {
 		}
 	}
 	text := fmt.Sprintf("%s gives %s %s on %s", g.ID, who, g.Permission, g.Text)
+	if terms := g.Terms.String(); terms != "" {
+		text += ", " + terms
+	}
 	if g.Application != "" {
 		text += " through " + g.Application
 	}

@@ -81,6 +81,31 @@ func (t *Terms) lapse(now time.Time) string {
 	return "ended at " + t.NotAfter.Format(time.RFC3339) + " (" + TagNotAfter + ")"
 }
 
+// String tells the terms that decide, such as "from 2026-01-01T00:00:00Z until 2026-12-31T17:00:00Z, with s3:GetObject alone";
+// it is empty where there are none.
+func (t *Terms) String() string {
+	if t == nil {
+		return ""
+	}
+	var when, parts []string
+	if !t.NotBefore.IsZero() {
+		when = append(when, "from "+t.NotBefore.Format(time.RFC3339))
+	}
+	if !t.NotAfter.IsZero() {
+		when = append(when, "until "+t.NotAfter.Format(time.RFC3339))
+	}
+	if len(when) > 0 {
+		parts = append(parts, strings.Join(when, " "))
+	}
+	if t.Actions != nil {
+		parts = append(parts, "with "+strings.Join(t.Actions, " ")+" alone")
+	}
+	if t.Deny {
+		parts = append(parts, "denying it")
+	}
+	return strings.Join(parts, ", ")
+}
+
 // until cuts a time at the end of the grant.
 func (t *Terms) until(end time.Time) time.Time {
 	if t != nil && !t.NotAfter.IsZero() && end.After(t.NotAfter) {

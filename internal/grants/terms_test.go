@@ -328,3 +328,17 @@ func TestOwners(t *testing.T) {
 		}
 	})
 }
+
+func TestTermsAreTold(t *testing.T) {
+	at := time.Date(2026, 12, 31, 17, 0, 0, 0, time.UTC)
+	for want, terms := range map[string]*grants.Terms{
+		"from 2026-12-31T17:00:00Z until 2026-12-31T18:00:00Z": {NotBefore: at, NotAfter: at.Add(time.Hour), Reason: "audit"},
+		"until 2026-12-31T17:00:00Z, denying it":               {NotAfter: at, Deny: true},
+		"with s3:GetObject s3:ListBucket alone":                {Actions: []string{"s3:GetObject", "s3:ListBucket"}},
+		"":                                                     {Owner: "arn:aws:identitystore:::user/x"},
+	} {
+		if got := terms.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
