@@ -25,7 +25,9 @@ var Model = &wire.ServiceModel{
 
 // Service is the service's operations.
 type Service interface {
+	ApproveAccessRequest(ctx context.Context, in *ApproveAccessRequestInput) (*ApproveAccessRequestOutput, error)
 	AttachBucket(ctx context.Context, in *AttachBucketInput) (*AttachBucketOutput, error)
+	CreateAccessRequest(ctx context.Context, in *CreateAccessRequestInput) (*CreateAccessRequestOutput, error)
 	CreateBackend(ctx context.Context, in *CreateBackendInput) (*CreateBackendOutput, error)
 	CreateRevocation(ctx context.Context, in *CreateRevocationInput) (*CreateRevocationOutput, error)
 	CreateScimToken(ctx context.Context, in *CreateScimTokenInput) (*CreateScimTokenOutput, error)
@@ -36,26 +38,32 @@ type Service interface {
 	DescribeDirectorySync(ctx context.Context, in *DescribeDirectorySyncInput) (*DescribeDirectorySyncOutput, error)
 	DetachBucket(ctx context.Context, in *DetachBucketInput) (*DetachBucketOutput, error)
 	Diagnose(ctx context.Context, in *DiagnoseInput) (*DiagnoseOutput, error)
+	GetAccessRequest(ctx context.Context, in *GetAccessRequestInput) (*GetAccessRequestOutput, error)
 	GetBackend(ctx context.Context, in *GetBackendInput) (*GetBackendOutput, error)
 	GetSignInProvider(ctx context.Context, in *GetSignInProviderInput) (*GetSignInProviderOutput, error)
+	ListAccessRequests(ctx context.Context, in *ListAccessRequestsInput) (*ListAccessRequestsOutput, error)
 	ListBackends(ctx context.Context, in *ListBackendsInput) (*ListBackendsOutput, error)
 	ListBucketPlaces(ctx context.Context, in *ListBucketPlacesInput) (*ListBucketPlacesOutput, error)
 	ListDirectorySyncs(ctx context.Context, in *ListDirectorySyncsInput) (*ListDirectorySyncsOutput, error)
 	ListRevocations(ctx context.Context, in *ListRevocationsInput) (*ListRevocationsOutput, error)
 	ListScimTokens(ctx context.Context, in *ListScimTokensInput) (*ListScimTokensOutput, error)
 	PutSignInProvider(ctx context.Context, in *PutSignInProviderInput) (*PutSignInProviderOutput, error)
+	RefuseAccessRequest(ctx context.Context, in *RefuseAccessRequestInput) (*RefuseAccessRequestOutput, error)
 	RotateSigningKey(ctx context.Context, in *RotateSigningKeyInput) (*RotateSigningKeyOutput, error)
 	StartDirectorySync(ctx context.Context, in *StartDirectorySyncInput) (*StartDirectorySyncOutput, error)
 	TestBackend(ctx context.Context, in *TestBackendInput) (*TestBackendOutput, error)
 	UpdateBackend(ctx context.Context, in *UpdateBackendInput) (*UpdateBackendOutput, error)
 	Why(ctx context.Context, in *WhyInput) (*WhyOutput, error)
+	WithdrawAccessRequest(ctx context.Context, in *WithdrawAccessRequestInput) (*WithdrawAccessRequestOutput, error)
 }
 
 // Operations binds the service's operations to the methods of an implementation, which may have a part of them: the others
 // answer that they are not implemented. A method of the right name with another signature is a panic.
 func Operations(impl any) []wire.Operation {
 	return []wire.Operation{
+		wire.Op[ApproveAccessRequestInput, ApproveAccessRequestOutput](impl, wire.OperationModel{Name: "ApproveAccessRequest", Method: "POST", URI: "/"}),
 		wire.Op[AttachBucketInput, AttachBucketOutput](impl, wire.OperationModel{Name: "AttachBucket", Method: "POST", URI: "/"}),
+		wire.Op[CreateAccessRequestInput, CreateAccessRequestOutput](impl, wire.OperationModel{Name: "CreateAccessRequest", Method: "POST", URI: "/"}),
 		wire.Op[CreateBackendInput, CreateBackendOutput](impl, wire.OperationModel{Name: "CreateBackend", Method: "POST", URI: "/"}),
 		wire.Op[CreateRevocationInput, CreateRevocationOutput](impl, wire.OperationModel{Name: "CreateRevocation", Method: "POST", URI: "/"}),
 		wire.Op[CreateScimTokenInput, CreateScimTokenOutput](impl, wire.OperationModel{Name: "CreateScimToken", Method: "POST", URI: "/"}),
@@ -66,19 +74,23 @@ func Operations(impl any) []wire.Operation {
 		wire.Op[DescribeDirectorySyncInput, DescribeDirectorySyncOutput](impl, wire.OperationModel{Name: "DescribeDirectorySync", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[DetachBucketInput, DetachBucketOutput](impl, wire.OperationModel{Name: "DetachBucket", Method: "POST", URI: "/"}),
 		wire.Op[DiagnoseInput, DiagnoseOutput](impl, wire.OperationModel{Name: "Diagnose", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[GetAccessRequestInput, GetAccessRequestOutput](impl, wire.OperationModel{Name: "GetAccessRequest", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[GetBackendInput, GetBackendOutput](impl, wire.OperationModel{Name: "GetBackend", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[GetSignInProviderInput, GetSignInProviderOutput](impl, wire.OperationModel{Name: "GetSignInProvider", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[ListAccessRequestsInput, ListAccessRequestsOutput](impl, wire.OperationModel{Name: "ListAccessRequests", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListBackendsInput, ListBackendsOutput](impl, wire.OperationModel{Name: "ListBackends", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListBucketPlacesInput, ListBucketPlacesOutput](impl, wire.OperationModel{Name: "ListBucketPlaces", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListDirectorySyncsInput, ListDirectorySyncsOutput](impl, wire.OperationModel{Name: "ListDirectorySyncs", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListRevocationsInput, ListRevocationsOutput](impl, wire.OperationModel{Name: "ListRevocations", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListScimTokensInput, ListScimTokensOutput](impl, wire.OperationModel{Name: "ListScimTokens", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[PutSignInProviderInput, PutSignInProviderOutput](impl, wire.OperationModel{Name: "PutSignInProvider", Method: "POST", URI: "/"}),
+		wire.Op[RefuseAccessRequestInput, RefuseAccessRequestOutput](impl, wire.OperationModel{Name: "RefuseAccessRequest", Method: "POST", URI: "/"}),
 		wire.Op[RotateSigningKeyInput, RotateSigningKeyOutput](impl, wire.OperationModel{Name: "RotateSigningKey", Method: "POST", URI: "/"}),
 		wire.Op[StartDirectorySyncInput, StartDirectorySyncOutput](impl, wire.OperationModel{Name: "StartDirectorySync", Method: "POST", URI: "/"}),
 		wire.Op[TestBackendInput, TestBackendOutput](impl, wire.OperationModel{Name: "TestBackend", Method: "POST", URI: "/"}),
 		wire.Op[UpdateBackendInput, UpdateBackendOutput](impl, wire.OperationModel{Name: "UpdateBackend", Method: "POST", URI: "/"}),
 		wire.Op[WhyInput, WhyOutput](impl, wire.OperationModel{Name: "Why", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[WithdrawAccessRequestInput, WithdrawAccessRequestOutput](impl, wire.OperationModel{Name: "WithdrawAccessRequest", Method: "POST", URI: "/"}),
 	}
 }
 
@@ -112,6 +124,20 @@ func ValidationException(message string) *wire.Error {
 	return wire.NewError("ValidationException", 400, message)
 }
 
+// ApproveAccessRequestInput is what ApproveAccessRequest takes.
+type ApproveAccessRequestInput struct {
+	AccessRequestId string                   `aws:"AccessRequestId,AccessRequestId,required"`
+	Scope           *string                  `aws:"Scope,AccessRequestScope"`
+	Permission      *AccessRequestPermission `aws:"Permission,AccessRequestPermission"`
+	DurationSeconds *int                     `aws:"DurationSeconds,AccessRequestDuration"`
+	Comment         *string                  `aws:"Comment,AccessRequestReason"`
+}
+
+// ApproveAccessRequestOutput is what ApproveAccessRequest answers.
+type ApproveAccessRequestOutput struct {
+	AccessRequest *AccessRequest `aws:"AccessRequest,AccessRequest,required"`
+}
+
 // AttachBucketInput is what AttachBucket takes.
 type AttachBucketInput struct {
 	BucketName   string  `aws:"BucketName,BucketName,required"`
@@ -123,6 +149,20 @@ type AttachBucketInput struct {
 
 // AttachBucketOutput is what AttachBucket answers.
 type AttachBucketOutput struct{}
+
+// CreateAccessRequestInput is what CreateAccessRequest takes.
+type CreateAccessRequestInput struct {
+	AccountId       string                  `aws:"AccountId,AccountId,required"`
+	Scope           string                  `aws:"Scope,AccessRequestScope,required"`
+	Permission      AccessRequestPermission `aws:"Permission,AccessRequestPermission,required"`
+	DurationSeconds int                     `aws:"DurationSeconds,AccessRequestDuration,required"`
+	Reason          string                  `aws:"Reason,AccessRequestReason,required"`
+}
+
+// CreateAccessRequestOutput is what CreateAccessRequest answers.
+type CreateAccessRequestOutput struct {
+	AccessRequest *AccessRequest `aws:"AccessRequest,AccessRequest,required"`
+}
 
 // CreateBackendInput is what CreateBackend takes.
 type CreateBackendInput struct {
@@ -253,6 +293,16 @@ type DiagnoseOutput struct {
 	Findings    []Finding `aws:"Findings,Findings,required"`
 }
 
+// GetAccessRequestInput is what GetAccessRequest takes.
+type GetAccessRequestInput struct {
+	AccessRequestId string `aws:"AccessRequestId,AccessRequestId,required"`
+}
+
+// GetAccessRequestOutput is what GetAccessRequest answers.
+type GetAccessRequestOutput struct {
+	AccessRequest *AccessRequest `aws:"AccessRequest,AccessRequest,required"`
+}
+
 // GetBackendInput is what GetBackend takes.
 type GetBackendInput struct {
 	Name string `aws:"Name,BackendName,required"`
@@ -281,6 +331,21 @@ type GetSignInProviderOutput struct {
 	StartUrl                   string          `aws:"StartUrl,Text,required"`
 	RedirectUri                string          `aws:"RedirectUri,Text,required"`
 	UpdatedAt                  time.Time       `aws:"UpdatedAt,Timestamp,required"`
+}
+
+// ListAccessRequestsInput is what ListAccessRequests takes.
+type ListAccessRequestsInput struct {
+	View       AccessRequestView    `aws:"View,AccessRequestView,required"`
+	AccountId  *string              `aws:"AccountId,AccountId"`
+	Status     *AccessRequestStatus `aws:"Status,AccessRequestStatus"`
+	MaxResults *int                 `aws:"MaxResults,AccessRequestPage"`
+	NextToken  *string              `aws:"NextToken,AccessRequestId"`
+}
+
+// ListAccessRequestsOutput is what ListAccessRequests answers.
+type ListAccessRequestsOutput struct {
+	AccessRequests []AccessRequest `aws:"AccessRequests,AccessRequests,required"`
+	NextToken      *string         `aws:"NextToken,AccessRequestId"`
 }
 
 // ListBackendsInput is what ListBackends takes.
@@ -353,6 +418,17 @@ type PutSignInProviderOutput struct {
 	InstanceArn string `aws:"InstanceArn,InstanceArn,required"`
 	StartUrl    string `aws:"StartUrl,Text,required"`
 	RedirectUri string `aws:"RedirectUri,Text,required"`
+}
+
+// RefuseAccessRequestInput is what RefuseAccessRequest takes.
+type RefuseAccessRequestInput struct {
+	AccessRequestId string `aws:"AccessRequestId,AccessRequestId,required"`
+	Comment         string `aws:"Comment,AccessRequestReason,required"`
+}
+
+// RefuseAccessRequestOutput is what RefuseAccessRequest answers.
+type RefuseAccessRequestOutput struct {
+	AccessRequest *AccessRequest `aws:"AccessRequest,AccessRequest,required"`
 }
 
 // RotateSigningKeyInput is what RotateSigningKey takes.
@@ -435,6 +511,71 @@ type WhyOutput struct {
 	Message   *string   `aws:"Message,Text"`
 	Steps     []Step    `aws:"Steps,Steps,required"`
 }
+
+// WithdrawAccessRequestInput is what WithdrawAccessRequest takes.
+type WithdrawAccessRequestInput struct {
+	AccessRequestId string `aws:"AccessRequestId,AccessRequestId,required"`
+}
+
+// WithdrawAccessRequestOutput is what WithdrawAccessRequest answers.
+type WithdrawAccessRequestOutput struct {
+	AccessRequest *AccessRequest `aws:"AccessRequest,AccessRequest,required"`
+}
+
+// AccessRequest is a structure of the service.
+type AccessRequest struct {
+	AccessRequestId string                  `aws:"AccessRequestId,AccessRequestId,required"`
+	AccountId       string                  `aws:"AccountId,AccountId,required"`
+	IdentityStoreId *string                 `aws:"IdentityStoreId,Text"`
+	UserId          string                  `aws:"UserId,Text,required"`
+	UserName        *string                 `aws:"UserName,Text"`
+	ApplicationArn  *string                 `aws:"ApplicationArn,Text"`
+	Scope           string                  `aws:"Scope,Text,required"`
+	Permission      AccessRequestPermission `aws:"Permission,AccessRequestPermission,required"`
+	DurationSeconds int                     `aws:"DurationSeconds,AccessRequestDuration,required"`
+	Reason          string                  `aws:"Reason,Text,required"`
+	Status          AccessRequestStatus     `aws:"Status,AccessRequestStatus,required"`
+	CreatedAt       time.Time               `aws:"CreatedAt,Timestamp,required"`
+	ExpiresAt       time.Time               `aws:"ExpiresAt,Timestamp,required"`
+	DecidedAt       *time.Time              `aws:"DecidedAt,Timestamp"`
+	DecidedBy       *string                 `aws:"DecidedBy,Text"`
+	Comment         *string                 `aws:"Comment,Text"`
+	AccessGrantId   *string                 `aws:"AccessGrantId,Text"`
+	GrantEndsAt     *time.Time              `aws:"GrantEndsAt,Timestamp"`
+	Warning         *string                 `aws:"Warning,Text"`
+}
+
+// AccessRequestPermission is one of the texts that the service names.
+type AccessRequestPermission string
+
+// The values of AccessRequestPermission.
+const (
+	AccessRequestPermissionREAD      AccessRequestPermission = "READ"
+	AccessRequestPermissionWRITE     AccessRequestPermission = "WRITE"
+	AccessRequestPermissionREADWRITE AccessRequestPermission = "READWRITE"
+)
+
+// AccessRequestStatus is one of the texts that the service names.
+type AccessRequestStatus string
+
+// The values of AccessRequestStatus.
+const (
+	AccessRequestStatusPENDING   AccessRequestStatus = "PENDING"
+	AccessRequestStatusAPPROVED  AccessRequestStatus = "APPROVED"
+	AccessRequestStatusREFUSED   AccessRequestStatus = "REFUSED"
+	AccessRequestStatusWITHDRAWN AccessRequestStatus = "WITHDRAWN"
+	AccessRequestStatusEXPIRED   AccessRequestStatus = "EXPIRED"
+)
+
+// AccessRequestView is one of the texts that the service names.
+type AccessRequestView string
+
+// The values of AccessRequestView.
+const (
+	AccessRequestViewMINE     AccessRequestView = "MINE"
+	AccessRequestViewTODECIDE AccessRequestView = "TO_DECIDE"
+	AccessRequestViewALL      AccessRequestView = "ALL"
+)
 
 // Backend is a structure of the service.
 type Backend struct {
@@ -633,62 +774,71 @@ const (
 )
 
 var shapes = map[string]*wire.Shape{
-	"AccountId":             {Min: new(int64(12)), Max: new(int64(12)), Pattern: `[0-9]{12}`},
-	"BackendAccessKeyId":    {Min: new(int64(1)), Max: new(int64(1024)), Pattern: `[!-~]+`},
-	"BackendAccounts":       {Min: new(int64(0)), Max: new(int64(1000)), Item: "AccountId"},
-	"BackendAddressing":     {Enum: []string{"PATH", "VIRTUAL_HOST"}},
-	"BackendChecksums":      {Enum: []string{"BACKEND", "GATE"}},
-	"BackendConnections":    {Min: new(int64(1)), Max: new(int64(65536))},
-	"BackendEndpoint":       {Min: new(int64(8)), Max: new(int64(512)), Pattern: `https?://[!-~]+`},
-	"BackendName":           {Min: new(int64(1)), Max: new(int64(63)), Pattern: `[a-z0-9][a-z0-9-]*`},
-	"BackendRegion":         {Min: new(int64(1)), Max: new(int64(63)), Pattern: `[a-z0-9][a-z0-9-]*`},
-	"BackendSecret":         {Min: new(int64(1)), Max: new(int64(16384)), Sensitive: true},
-	"BackendSource":         {Enum: []string{"API", "FILE"}},
-	"BackendTemplate":       {Min: new(int64(1)), Max: new(int64(640)), Pattern: `[!-~]+`},
-	"Backends":              {Item: "Backend"},
-	"Boolean":               {},
-	"BucketName":            {Min: new(int64(3)), Max: new(int64(63)), Pattern: `[a-z0-9][a-z0-9.-]*`},
-	"BucketPlaces":          {Item: "BucketPlace"},
-	"Certificates":          {Min: new(int64(1)), Max: new(int64(262144))},
-	"ClaimAttributePath":    {Min: new(int64(1)), Max: new(int64(255)), Pattern: `[A-Za-z]+([._][A-Za-z]+){0,2}`},
-	"Count":                 {Min: new(int64(0))},
-	"Days":                  {Min: new(int64(1)), Max: new(int64(3650))},
-	"Description":           {Min: new(int64(0)), Max: new(int64(256))},
-	"DirectorySyncChanges":  {Item: "DirectorySyncChange"},
-	"DirectorySyncCounts":   {Key: "Text", Item: "Count"},
-	"DirectorySyncProblems": {Item: "DirectorySyncProblem"},
-	"DirectorySyncState":    {Enum: []string{"RUNNING", "SUCCEEDED", "REFUSED", "FAILED"}},
-	"DirectorySyncTrigger":  {Enum: []string{"SCHEDULE", "REQUEST"}},
-	"DirectorySyncs":        {Item: "DirectorySync"},
-	"Findings":              {Item: "Finding"},
-	"Flag":                  {},
-	"IdentityStoreId":       {Min: new(int64(1)), Max: new(int64(36)), Pattern: `d-[0-9a-f]{10}`},
-	"InstanceArn":           {Min: new(int64(10)), Max: new(int64(1224)), Pattern: `arn:aws(-[a-z]{1,5}){0,3}:sso:::instance/(sso)?ins-[a-zA-Z0-9-.]{16}`},
-	"IssuerUrl":             {Min: new(int64(8)), Max: new(int64(512)), Pattern: `https?://[!-~]+`},
-	"MaxSyncs":              {Min: new(int64(1)), Max: new(int64(100))},
-	"Permission":            {Enum: []string{"READ", "WRITE", "READWRITE"}},
-	"RemotePrefix":          {Min: new(int64(1)), Max: new(int64(512))},
-	"RequestId":             {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
-	"ResourceArn":           {Min: new(int64(10)), Max: new(int64(1224)), Pattern: `arn:[\S]+`},
-	"RevocationId":          {Min: new(int64(1)), Max: new(int64(64)), Pattern: `rev-[0-9a-f-]+`},
-	"RevocationKind":        {Enum: []string{"ACCESS_KEY", "SESSION", "ROLE", "PERSON", "APPLICATION", "ALL"}},
-	"RevocationPage":        {Min: new(int64(1)), Max: new(int64(1000))},
-	"RevocationValue":       {Min: new(int64(1)), Max: new(int64(2048))},
-	"Revocations":           {Item: "Revocation"},
-	"SampleToken":           {Min: new(int64(1)), Max: new(int64(16384)), Sensitive: true},
-	"ScimTokens":            {Item: "ScimToken"},
-	"SessionMinutes":        {Min: new(int64(15)), Max: new(int64(129600))},
-	"SignInAttribute":       {Enum: []string{"userName", "emails.value", "externalId"}},
-	"SignInClientId":        {Min: new(int64(1)), Max: new(int64(256)), Pattern: `[!-~]+`},
-	"SignInClientSecret":    {Min: new(int64(1)), Max: new(int64(1024)), Sensitive: true},
-	"SignInScope":           {Min: new(int64(1)), Max: new(int64(128)), Pattern: `[!#-\[\]-~]+`},
-	"SignInScopes":          {Min: new(int64(1)), Max: new(int64(20)), Item: "SignInScope"},
-	"StepOutcome":           {Enum: []string{"pass", "fail", "info"}},
-	"Steps":                 {Item: "Step"},
-	"SyncId":                {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
-	"Text":                  {},
-	"Text1024":              {Min: new(int64(1)), Max: new(int64(1024))},
-	"Timestamp":             {},
-	"Token":                 {Sensitive: true},
-	"TokenId":               {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
+	"AccessRequestDuration":   {Min: new(int64(60)), Max: new(int64(315360000))},
+	"AccessRequestId":         {Min: new(int64(1)), Max: new(int64(64)), Pattern: `req-[0-9a-f-]+`},
+	"AccessRequestPage":       {Min: new(int64(1)), Max: new(int64(1000))},
+	"AccessRequestPermission": {Enum: []string{"READ", "WRITE", "READWRITE"}},
+	"AccessRequestReason":     {Min: new(int64(1)), Max: new(int64(256))},
+	"AccessRequestScope":      {Min: new(int64(1)), Max: new(int64(2000))},
+	"AccessRequestStatus":     {Enum: []string{"PENDING", "APPROVED", "REFUSED", "WITHDRAWN", "EXPIRED"}},
+	"AccessRequestView":       {Enum: []string{"MINE", "TO_DECIDE", "ALL"}},
+	"AccessRequests":          {Item: "AccessRequest"},
+	"AccountId":               {Min: new(int64(12)), Max: new(int64(12)), Pattern: `[0-9]{12}`},
+	"BackendAccessKeyId":      {Min: new(int64(1)), Max: new(int64(1024)), Pattern: `[!-~]+`},
+	"BackendAccounts":         {Min: new(int64(0)), Max: new(int64(1000)), Item: "AccountId"},
+	"BackendAddressing":       {Enum: []string{"PATH", "VIRTUAL_HOST"}},
+	"BackendChecksums":        {Enum: []string{"BACKEND", "GATE"}},
+	"BackendConnections":      {Min: new(int64(1)), Max: new(int64(65536))},
+	"BackendEndpoint":         {Min: new(int64(8)), Max: new(int64(512)), Pattern: `https?://[!-~]+`},
+	"BackendName":             {Min: new(int64(1)), Max: new(int64(63)), Pattern: `[a-z0-9][a-z0-9-]*`},
+	"BackendRegion":           {Min: new(int64(1)), Max: new(int64(63)), Pattern: `[a-z0-9][a-z0-9-]*`},
+	"BackendSecret":           {Min: new(int64(1)), Max: new(int64(16384)), Sensitive: true},
+	"BackendSource":           {Enum: []string{"API", "FILE"}},
+	"BackendTemplate":         {Min: new(int64(1)), Max: new(int64(640)), Pattern: `[!-~]+`},
+	"Backends":                {Item: "Backend"},
+	"Boolean":                 {},
+	"BucketName":              {Min: new(int64(3)), Max: new(int64(63)), Pattern: `[a-z0-9][a-z0-9.-]*`},
+	"BucketPlaces":            {Item: "BucketPlace"},
+	"Certificates":            {Min: new(int64(1)), Max: new(int64(262144))},
+	"ClaimAttributePath":      {Min: new(int64(1)), Max: new(int64(255)), Pattern: `[A-Za-z]+([._][A-Za-z]+){0,2}`},
+	"Count":                   {Min: new(int64(0))},
+	"Days":                    {Min: new(int64(1)), Max: new(int64(3650))},
+	"Description":             {Min: new(int64(0)), Max: new(int64(256))},
+	"DirectorySyncChanges":    {Item: "DirectorySyncChange"},
+	"DirectorySyncCounts":     {Key: "Text", Item: "Count"},
+	"DirectorySyncProblems":   {Item: "DirectorySyncProblem"},
+	"DirectorySyncState":      {Enum: []string{"RUNNING", "SUCCEEDED", "REFUSED", "FAILED"}},
+	"DirectorySyncTrigger":    {Enum: []string{"SCHEDULE", "REQUEST"}},
+	"DirectorySyncs":          {Item: "DirectorySync"},
+	"Findings":                {Item: "Finding"},
+	"Flag":                    {},
+	"IdentityStoreId":         {Min: new(int64(1)), Max: new(int64(36)), Pattern: `d-[0-9a-f]{10}`},
+	"InstanceArn":             {Min: new(int64(10)), Max: new(int64(1224)), Pattern: `arn:aws(-[a-z]{1,5}){0,3}:sso:::instance/(sso)?ins-[a-zA-Z0-9-.]{16}`},
+	"IssuerUrl":               {Min: new(int64(8)), Max: new(int64(512)), Pattern: `https?://[!-~]+`},
+	"MaxSyncs":                {Min: new(int64(1)), Max: new(int64(100))},
+	"Permission":              {Enum: []string{"READ", "WRITE", "READWRITE"}},
+	"RemotePrefix":            {Min: new(int64(1)), Max: new(int64(512))},
+	"RequestId":               {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
+	"ResourceArn":             {Min: new(int64(10)), Max: new(int64(1224)), Pattern: `arn:[\S]+`},
+	"RevocationId":            {Min: new(int64(1)), Max: new(int64(64)), Pattern: `rev-[0-9a-f-]+`},
+	"RevocationKind":          {Enum: []string{"ACCESS_KEY", "SESSION", "ROLE", "PERSON", "APPLICATION", "ALL"}},
+	"RevocationPage":          {Min: new(int64(1)), Max: new(int64(1000))},
+	"RevocationValue":         {Min: new(int64(1)), Max: new(int64(2048))},
+	"Revocations":             {Item: "Revocation"},
+	"SampleToken":             {Min: new(int64(1)), Max: new(int64(16384)), Sensitive: true},
+	"ScimTokens":              {Item: "ScimToken"},
+	"SessionMinutes":          {Min: new(int64(15)), Max: new(int64(129600))},
+	"SignInAttribute":         {Enum: []string{"userName", "emails.value", "externalId"}},
+	"SignInClientId":          {Min: new(int64(1)), Max: new(int64(256)), Pattern: `[!-~]+`},
+	"SignInClientSecret":      {Min: new(int64(1)), Max: new(int64(1024)), Sensitive: true},
+	"SignInScope":             {Min: new(int64(1)), Max: new(int64(128)), Pattern: `[!#-\[\]-~]+`},
+	"SignInScopes":            {Min: new(int64(1)), Max: new(int64(20)), Item: "SignInScope"},
+	"StepOutcome":             {Enum: []string{"pass", "fail", "info"}},
+	"Steps":                   {Item: "Step"},
+	"SyncId":                  {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
+	"Text":                    {},
+	"Text1024":                {Min: new(int64(1)), Max: new(int64(1024))},
+	"Timestamp":               {},
+	"Token":                   {Sensitive: true},
+	"TokenId":                 {Min: new(int64(1)), Max: new(int64(64)), Pattern: `[0-9A-Za-z-]+`},
 }
