@@ -17,15 +17,21 @@ import (
 	"github.com/lakegate/lakegate/internal/server"
 )
 
-// client calls the server's own operations, those that AWS has no name for, as an account's administrator.
+// client calls the server's own operations, those that AWS has no name for.
 type client struct {
 	endpoint, region string
-	key              server.Profile
+	credentials      aws.Credentials
 }
 
-// clientOf finds the running server of a directory.
+// administrator are an account's administrator's credentials.
+func administrator(dir, account string) (aws.Credentials, error) {
+	p, err := server.ReadCredentials(dir, account)
+	return aws.Credentials{AccessKeyID: p.AccessKeyID, SecretAccessKey: p.SecretAccessKey}, err
+}
+
+// clientOf finds the running server of a directory, and is an administrator there.
 func clientOf(dir, account string) (*client, error) {
-	key, err := server.ReadCredentials(dir, account)
+	key, err := administrator(dir, account)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +43,7 @@ func clientOf(dir, account string) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &client{endpoint: "http://" + addresses.API, region: region, key: key}, nil
+	return &client{endpoint: "http://" + addresses.API, region: region, credentials: key}, nil
 }
 
 // maxAnswer bounds what is read of an answer.
@@ -63,8 +69,7 @@ func (c *client) callService(ctx context.Context, service, operation string, in,
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	req.Header.Set("X-Amz-Target", operation)
 	sum := sha256.Sum256(body)
-	credentials := aws.Credentials{AccessKeyID: c.key.AccessKeyID, SecretAccessKey: c.key.SecretAccessKey}
-	if err := v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), service, c.region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, c.credentials, req, hex.EncodeToString(sum[:]), service, c.region, time.Now()); err != nil {
 		return fmt.Errorf("sign %s: %w", operation, err)
 	}
 	// The server is on this machine or named by the directory: proxies of the environment are for other traffic.

@@ -226,7 +226,7 @@ func (c *demoCommand) seed(ctx context.Context, s *streams, srv *server.Server, 
 	result, err := readSeeded(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		api := &client{endpoint: cfg.Endpoint, region: cfg.Region}
-		if api.key, err = server.ReadCredentials(dir, demo.CenterAccount); err != nil {
+		if api.credentials, err = administrator(dir, demo.CenterAccount); err != nil {
 			return err
 		}
 		token, err := api.newScimToken(ctx, "", "development identity provider", 365)

@@ -45,9 +45,9 @@ func signInAtProvider(ctx context.Context, srv *server.Server, provider *devidp.
 
 // clientOfServer is clientOf for a server of this process, which has not announced itself yet.
 func clientOfServer(srv *server.Server, account string) (*client, error) {
-	key, err := server.ReadCredentials(srv.Dir(), account)
+	key, err := administrator(srv.Dir(), account)
 	if err != nil {
 		return nil, err
 	}
-	return &client{endpoint: "http://" + srv.Addresses().API, region: srv.Region(), key: key}, nil
+	return &client{endpoint: "http://" + srv.Addresses().API, region: srv.Region(), credentials: key}, nil
 }

@@ -79,8 +79,8 @@ type Request struct {
 	Context policy.Values
 	// Late are condition keys that cost something to find out; nil for none.
 	Late *Late
-	// Unguarded leaves the guard-rail of identity-enhanced sessions out, for a request that is decided in another session
-	// and asks here whether the caller's own policies deny it.
+	// Unguarded leaves the guard-rail of identity-enhanced sessions out: for a request that is decided in another session and
+	// asks here whether the caller's own policies deny it, and for actions that AWS, whose rail it is, does not have.
 	Unguarded bool
 	// As replaces the caller, for a service that acts in the course of a request.
 	As *caller.Caller

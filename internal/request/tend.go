@@ -39,4 +39,3 @@ func (s *Service) Tend(ctx context.Context) error {
 	s.Hook.wake()
 	return nil
 }
-

@@ -77,6 +77,9 @@ func NewWebhook(db *store.DB, address, secret string, log *slog.Logger) (*Webhoo
 
 // Start delivers until Close.
 func (w *Webhook) Start() {
+	if w == nil {
+		return
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	w.work.Go(func() {

@@ -116,6 +116,20 @@ type Config struct {
 	Backends       []Backend `yaml:"backends"`
 	DefaultBackend string    `yaml:"default_backend"`
 
+	Requests struct {
+		// MaxDays is the longest that people can ask for access; default 90. PendingDays is how long a request waits for a
+		// decision; default 14. Open is how many pending ones a person may have; default 20.
+		MaxDays     int `yaml:"max_days"`
+		PendingDays int `yaml:"pending_days"`
+		Open        int `yaml:"open"`
+		// Webhook is told what happens to requests; see docs/requests.md.
+		Webhook struct {
+			URL string `yaml:"url"`
+			// Secret signs what is told: env:NAME or file:PATH.
+			Secret string `yaml:"secret"`
+		} `yaml:"webhook"`
+	} `yaml:"requests"`
+
 	// LDAP is a directory from which people and groups are taken; see docs/connect/ldap.md. Nil is none.
 	LDAP *ldap.Config `yaml:"ldap"`
 
@@ -178,6 +192,9 @@ func (c *Config) Complete() error {
 	c.Groups.Flat = c.Groups.Flat || c.Compat == Strict
 	orElse(&c.Grants.RetentionDays, 90)
 	orElse(&c.Audit.RetentionDays, 90)
+	orElse(&c.Requests.MaxDays, 90)
+	orElse(&c.Requests.PendingDays, 14)
+	orElse(&c.Requests.Open, 20)
 	orElse(&c.Limits.Requests, 1024)
 	orElse(&c.Limits.ShutdownSeconds, 15)
 	if len(c.BaseNames) == 0 {
@@ -217,6 +234,7 @@ func (c *Config) check() error {
 	}
 	for name, n := range map[string]int{
 		"groups.depth": c.Groups.Depth, "groups.above": c.Groups.Above, "audit.retention_days": c.Audit.RetentionDays, "grants.retention_days": c.Grants.RetentionDays,
+		"requests.max_days": c.Requests.MaxDays, "requests.pending_days": c.Requests.PendingDays, "requests.open": c.Requests.Open,
 		"limits.requests": c.Limits.Requests, "limits.shutdown_seconds": c.Limits.ShutdownSeconds,
 	} {
 		if n < 1 {

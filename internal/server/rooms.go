@@ -31,6 +31,7 @@ import (
 	"github.com/lakegate/lakegate/internal/grants"
 	"github.com/lakegate/lakegate/internal/ldap"
 	"github.com/lakegate/lakegate/internal/portal"
+	"github.com/lakegate/lakegate/internal/request"
 	"github.com/lakegate/lakegate/internal/session"
 	"github.com/lakegate/lakegate/internal/signin"
 	"github.com/lakegate/lakegate/internal/sigv4"
@@ -56,6 +57,7 @@ type rooms struct {
 	buckets     *bucket.Registry
 	grants      *grants.Registry
 	access      *grants.Service
+	requests    *request.Service
 	tokens      *token.Service
 	signIn      *signin.Service
 	trail       *trail.Trail
@@ -199,6 +201,9 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		return err
 	}
 	tokens := directory.TokenService{Directory: r.directory, Accounts: r.accounts, Authorizer: authorizer, WebURL: cfg.WebURL}
+	if r.requests, err = r.openRequests(cfg, db, access, authorizer); err != nil {
+		return err
+	}
 	administration := &center.Service{Center: r.center, Accounts: r.accounts, Authorizer: authorizer}
 	services := &services{
 		iam:           &account.IAM{Registry: r.accounts, Authorizer: authorizer},
@@ -215,6 +220,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 				Grants: examinedGrants{r.grants, access}, Accounts: r.accounts, Authorizer: authorizer, Now: db.Now,
 			},
 			BackendService: bucket.BackendService{Registry: r.buckets, Accounts: knownAccounts{r.accounts}, Authorizer: authorizer},
+			requests:       r.requests,
 			KeyService:     token.KeyService{Center: r.center, Keys: signing, Authorizer: authorizer},
 			signIn:         r.signIn,
 		},
@@ -279,6 +285,7 @@ type ownService struct {
 	explain.Doctor
 	token.KeyService
 	bucket.BackendService
+	requests
 	signIn
 }
 
@@ -291,6 +298,7 @@ type oidcService struct {
 type (
 	tokenExchange = *token.Service
 	signIn        = *signin.Service
+	requests      = *request.Service
 )
 
 func (s *services) mount() *wire.Mux {
@@ -325,6 +333,9 @@ func (r *rooms) tend(ctx context.Context) {
 	if err := r.access.Tend(ctx); err != nil {
 		r.log.ErrorContext(ctx, "cannot delete access grants that ended", slog.Any("error", err))
 	}
+	if err := r.requests.Tend(ctx); err != nil {
+		r.log.ErrorContext(ctx, "cannot let access requests lapse", slog.Any("error", err))
+	}
 	if err := r.accounts.SaveUses(ctx); err != nil {
 		r.log.ErrorContext(ctx, "cannot save the last uses of access keys", slog.Any("error", err))
 	}
@@ -334,6 +345,9 @@ func (r *rooms) close() error {
 	var errs []error
 	if r.ldap != nil {
 		errs = append(errs, r.ldap.Close())
+	}
+	if r.requests != nil {
+		r.requests.Hook.Close()
 	}
 	if r.accounts != nil {
 		errs = append(errs, r.accounts.SaveUses(context.Background()))

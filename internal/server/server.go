@@ -120,6 +120,7 @@ func (s *Server) Announce(beside Addresses) error {
 	if s.rooms.ldap != nil {
 		s.rooms.ldap.Schedule()
 	}
+	s.rooms.requests.Hook.Start()
 	return WriteAddresses(s.cfg.Dir, a)
 }
 

@@ -26,6 +26,7 @@ var floors = map[string]int{
 	"internal/gateway": 6,
 	"internal/scim":    6,
 	"internal/portal":  6,
+	"internal/request": 6,
 	"internal/signin":  6,
 	"internal/ldap":    6,
 	"internal/explain": 6,
