@@ -1,6 +1,7 @@
 package grants
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -16,6 +17,9 @@ import (
 	"github.com/lakegate/lakegate/internal/trail"
 	"github.com/lakegate/lakegate/internal/wire"
 )
+
+// maxDenials is how many grants may deny something to one grantee where no quota says otherwise.
+const maxDenials = 1000
 
 const keyGrantScope = "s3:AccessGrantScope"
 
@@ -103,6 +107,15 @@ func (s *Service) insert(ctx context.Context, tx *store.Tx, g *Grant) error {
 		}
 		if n >= int64(s.Quotas.Grants) {
 			return wire.NewError("AccessGrantsQuotaExceededError", http.StatusConflict, "The access grant quota of the instance is exceeded.")
+		}
+	}
+	if g.Terms.denies() {
+		n, err := countDenials(ctx, tx, g.Account, g.Grantee)
+		if err != nil {
+			return err
+		}
+		if n >= int64(cmp.Or(s.Quotas.Denials, maxDenials)) {
+			return wire.NewError("AccessGrantsQuotaExceededError", http.StatusConflict, "The quota of access grants that deny something to one grantee is exceeded.")
 		}
 	}
 	return insertGrant(ctx, tx, g)

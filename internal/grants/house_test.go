@@ -44,7 +44,7 @@ const instanceARN = "arn:aws:s3:" + region + ":" + owner + ":access-grants/defau
 // service on top. Roles and people are made as tests need them.
 type house struct {
 	*grants.Service
-	t           *testing.T
+	t           testing.TB
 	db          *store.DB
 	iam         *account.IAM
 	accounts    *account.Registry
@@ -63,7 +63,7 @@ func onBothEngines(t *testing.T, test func(t *testing.T, h *house)) {
 	}
 }
 
-func open(t *testing.T, engine string) *house {
+func open(t testing.TB, engine string) *house {
 	t.Helper()
 	h := &house{t: t}
 	h.clock.Store(time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC).UnixNano())
@@ -102,7 +102,7 @@ func open(t *testing.T, engine string) *house {
 }
 
 // founded is a house with an instance that knows the people, and a location for everything with a role that may do all.
-func founded(t *testing.T, engine string) *house {
+func founded(t testing.TB, engine string) *house {
 	t.Helper()
 	h := open(t, engine)
 	h.found()

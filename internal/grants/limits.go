@@ -129,7 +129,7 @@ func (s *Service) withDenials(c *caller.Caller, g *Grant, covered scope.Scope, a
 	}
 	for _, d := range s.Registry.denialsIn(g.Account, covered, s.losing(i, c)) {
 		b := boundary{d.Scope, d.Permission, strings.Join(d.Terms.Actions, " "), policy.Deny}
-		if len(b.statements()) > 0 { // to list one key is nothing that a policy can name
+		if !b.empty() {
 			all = append(all, bound{"access grant " + d.ID + " (" + TagEffect + "=Deny)", b})
 		}
 	}
@@ -223,6 +223,19 @@ func sessionPolicy(statements []statement) ([]byte, error) {
 		Version   string
 		Statement []statement
 	}{"2012-10-17", statements})
+}
+
+// empty reports whether there is no statement to make: a denial to list one key is none that a policy can name.
+func (b boundary) empty() bool {
+	if b.effect == policy.Allow || !b.scope.One || b.actions == "" {
+		return false
+	}
+	for a := range strings.FieldsSeq(b.actions) {
+		if !slices.Contains(readBucket, a) {
+			return false
+		}
+	}
+	return true
 }
 
 // statements are about the actions of a permission in a scope and nothing else. Keys are escaped, so that a star in one is

@@ -70,9 +70,10 @@ type Credentials struct {
 	Expires                                    time.Time
 }
 
-// Quotas bound an instance; zero takes AWS's for locations and no bound for grants.
+// Quotas bound an instance; zero takes AWS's for locations and no bound for grants. Denials bounds the grants that deny
+// something to one grantee, all of which are looked at on each request; zero is 1,000.
 type Quotas struct {
-	Locations, Grants int
+	Locations, Grants, Denials int
 }
 
 // Service is s3control, as far as it concerns access grants.

@@ -190,6 +190,11 @@ func insertGrant(ctx context.Context, tx *store.Tx, g *Grant) error {
 	return err
 }
 
+// countDenials is how many grants deny something to a grantee.
+func countDenials(ctx context.Context, tx *store.Tx, account string, to Grantee) (int64, error) {
+	return count(ctx, tx, `SELECT COUNT(*) FROM access_grants WHERE account = ? AND grantee_type = ? AND grantee = ? AND terms LIKE '%"deny":true%'`, account, string(to.Type), to.ID)
+}
+
 // endedGrants reads grants that ended before a moment, the oldest end first.
 func endedGrants(ctx context.Context, q store.Querier, before time.Time, limit int) (all []*Grant, err error) {
 	err = store.Each(ctx, q, scanGrant, func(g *Grant) error {

@@ -251,6 +251,25 @@ func TestDenialGivesNothing(t *testing.T) {
 	}
 }
 
+// All denials of a grantee are looked at on each request, so there is a bound on them.
+func TestDenialsAreBounded(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, h *house) {
+		h.found()
+		h.Quotas.Denials = 2
+		user := h.person("mateo")
+		for i := range 3 {
+			h.grant(toUser(user, fmt.Sprintf("lake/yes/%d/*", i), s3control.PermissionREAD))
+			_, err := h.CreateAccessGrant(h.admin(owner), with(toUser(user, fmt.Sprintf("lake/no/%d/*", i), s3control.PermissionREAD), "lakegate:Effect=Deny"))
+			if i < 2 && err != nil {
+				t.Error(err)
+			} else if i == 2 {
+				wantError(t, err, "AccessGrantsQuotaExceededError", http.StatusConflict, "")
+			}
+		}
+		h.grant(with(toUser(h.person("ana"), "lake/no/*", s3control.PermissionREAD), "lakegate:Effect=Deny"))
+	})
+}
+
 // A group that a person joins later denies too, also in credentials of a grant to the role, and where the application may
 // not ask for data.
 func TestDenialFollowsMembershipAndPerson(t *testing.T) {
