@@ -222,13 +222,46 @@ func TestDenialAtTheGate(t *testing.T) {
 					t.Errorf("the old list by %d: %q", size, old)
 				}
 			}
-			versions, err := c.ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: lake, Prefix: aws.String("vault/")})
-			if err != nil || slices.ContainsFunc(versions.Versions, func(v s3types.ObjectVersion) bool { return strings.HasPrefix(*v.Key, "vault/secret/") }) {
-				t.Errorf("versions: %+v, %v", versions, err)
-			}
-			inProgress, err := c.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: lake, Prefix: aws.String("vault/")})
-			if err != nil || len(inProgress.Uploads) != 1 || *inProgress.Uploads[0].Key != "vault/free" {
-				t.Errorf("uploads: %+v, %v", inProgress, err)
+			for _, size := range []int32{1, 2, 1000} {
+				var versions, uploading []string
+				told := func(marker *string) bool {
+					return slices.Contains([]string{"vault/secret/x", "vault/secret/y", "vault/secret/up"}, aws.ToString(marker))
+				}
+				inVersions := &s3.ListObjectVersionsInput{Bucket: lake, Prefix: aws.String("vault/"), MaxKeys: &size}
+				for range 50 {
+					out, err := c.ListObjectVersions(ctx, inVersions)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, v := range out.Versions {
+						versions = append(versions, *v.Key)
+					}
+					if !aws.ToBool(out.IsTruncated) {
+						break
+					}
+					if inVersions.KeyMarker, inVersions.VersionIdMarker = out.NextKeyMarker, out.NextVersionIdMarker; told(out.NextKeyMarker) {
+						t.Errorf("a marker of versions tells %s", *out.NextKeyMarker)
+					}
+				}
+				inUploads := &s3.ListMultipartUploadsInput{Bucket: lake, Prefix: aws.String("vault/"), MaxUploads: &size}
+				for range 50 {
+					out, err := c.ListMultipartUploads(ctx, inUploads)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, u := range out.Uploads {
+						uploading = append(uploading, *u.Key)
+					}
+					if !aws.ToBool(out.IsTruncated) {
+						break
+					}
+					if inUploads.KeyMarker, inUploads.UploadIdMarker = out.NextKeyMarker, out.NextUploadIdMarker; told(out.NextKeyMarker) {
+						t.Errorf("a marker of uploads tells %s", *out.NextKeyMarker)
+					}
+				}
+				if !slices.Equal(versions, shown) || !slices.Equal(uploading, []string{"vault/free"}) {
+					t.Errorf("by %d: versions of %q, uploads of %q", size, versions, uploading)
+				}
 			}
 			if _, err := c.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: lake, Key: aws.String("vault/free"), UploadId: open.UploadId}); err != nil {
 				t.Error(err)
