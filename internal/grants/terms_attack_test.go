@@ -479,3 +479,29 @@ func TestWhyTermsRefuse(t *testing.T) {
 		t.Error(p.Why)
 	}
 }
+
+// Whoever may make grants only with an end makes none without, and whoever may not delete denials deletes none: their
+// policies see the terms as tags.
+func TestPoliciesSeeTerms(t *testing.T) {
+	h := founded(t, "sqlite")
+	user := h.person("mateo")
+	delegate := h.as(h.role(owner, "Delegate", `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":["s3:*","sso:*","identitystore:*"],"Resource":"*"},
+		{"Effect":"Deny","Action":"s3:CreateAccessGrant","Resource":"*","Condition":{"Null":{"aws:RequestTag/lakegate:NotAfter":"true"}}},
+		{"Effect":"Deny","Action":"s3:DeleteAccessGrant","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/lakegate:Effect":"Deny"}}}]}`))
+	for _, tags := range [][]string{nil, {"lakegate:Reason=x"}, {"lakegate:notafter=" + h.in(time.Hour)}} {
+		if _, err := h.CreateAccessGrant(delegate, with(toUser(user, "lake/red/*", s3control.PermissionREAD), tags...)); err == nil {
+			t.Errorf("made with %v", tags)
+		}
+	}
+	out, err := h.CreateAccessGrant(delegate, with(toUser(user, "lake/red/*", s3control.PermissionREAD), "lakegate:NotAfter="+h.in(time.Hour)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.DeleteAccessGrant(delegate, &s3control.DeleteAccessGrantInput{AccountId: owner, AccessGrantId: *out.AccessGrantId}); err != nil {
+		t.Error(err)
+	}
+	denial := h.grant(with(toUser(user, "lake/red/*", s3control.PermissionREAD), "lakegate:Effect=Deny"))
+	_, err = h.DeleteAccessGrant(delegate, &s3control.DeleteAccessGrantInput{AccountId: owner, AccessGrantId: denial})
+	wantDenied(t, err, "User: ")
+}
