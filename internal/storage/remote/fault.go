@@ -63,13 +63,13 @@ var spellings = map[string]spelling{
 	"RequestTimeout":                       {400, "Your socket connection to the server was not read from or written to within the timeout period."},
 	"ServiceUnavailable":                   {503, "Service is unable to handle request."},
 	"SlowDown":                             {503, "Please reduce your request rate."},
-	"XAmzContentChecksumMismatch":          {400, "The provided 'x-amz-checksum' header does not match what was computed."},
 }
 
 // otherNames are errors that services spell in their own way.
 var otherNames = map[string]string{
 	"BucketAlreadyOwnedByYou":       "BucketAlreadyExists",
 	"ObjectLocked":                  "AccessDenied",
+	"XAmzContentChecksumMismatch":   "BadDigest",
 	"InvalidChecksum":               "BadDigest",
 	"XAmzContentSHA256Mismatch":     "BadDigest",
 	"NoSuchObject":                  "NoSuchKey",

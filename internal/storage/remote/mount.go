@@ -87,8 +87,25 @@ func (m *Mount) bucket(method string) *call {
 	return &call{method: method, bucket: m.place.Bucket, repeatable: method == http.MethodGet || method == http.MethodHead}
 }
 
+// check refuses a header that would end and another begin.
+func (c *call) check() error {
+	for name, values := range c.header {
+		for _, v := range values {
+			for i := range len(v) {
+				if v[i] < ' ' && v[i] != '\t' || v[i] == 0x7f {
+					return fault("InvalidArgument").with("ArgumentName", strings.ToLower(name)).because(errors.New("a header's value has a control character"))
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // do makes a call and turns every answer that is no success into an error.
 func (m *Mount) do(ctx context.Context, c *call, about of) (*answer, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
 	a, err := m.endpoint.do(ctx, c)
 	if c.body != nil {
 		c.body.over.Store(true)

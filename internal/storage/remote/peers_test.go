@@ -83,3 +83,14 @@ func TestContractRclone(t *testing.T) {
 	t.Run("bucket", func(t *testing.T) { storagetest.Run(t, subject(open(t, p, here), "", lacks...)) })
 	t.Run("prefix", func(t *testing.T) { storagetest.Run(t, subject(open(t, p, here), "teams/red/", lacks...)) })
 }
+
+// TestContractOfAService runs the contract against a service of one's own, whose buckets bucket-1 and so on it fills:
+// LAKEGATE_TEST_S3_ENDPOINT, LAKEGATE_TEST_S3_ACCESS_KEY_ID and LAKEGATE_TEST_S3_SECRET_ACCESS_KEY say which.
+func TestContractOfAService(t *testing.T) {
+	p := storagetest.Peer{Endpoint: os.Getenv("LAKEGATE_TEST_S3_ENDPOINT"), AccessKeyID: os.Getenv("LAKEGATE_TEST_S3_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("LAKEGATE_TEST_S3_SECRET_ACCESS_KEY")}
+	if p.Endpoint == "" {
+		t.Skip("LAKEGATE_TEST_S3_ENDPOINT names no service")
+	}
+	t.Run("bucket", func(t *testing.T) { storagetest.Run(t, subject(open(t, p, nil), "")) })
+	t.Run("prefix", func(t *testing.T) { storagetest.Run(t, subject(open(t, p, nil), "teams/red/", storagetest.Locks)) })
+}

@@ -203,6 +203,9 @@ func (m *Mount) DeleteObject(ctx context.Context, in *storage.DeleteObjectInput)
 	if e, ok := errors.AsType[*storage.Error](err); ok && in.IfMatch == "" && (e.Code == "NoSuchKey" || e.Code == "NoSuchVersion") {
 		return &storage.DeleteObjectOutput{VersionID: in.VersionID}, nil // not all services know that this succeeds
 	}
+	if e, ok := errors.AsType[*storage.Error](err); ok && e.Code == "InvalidRequest" && in.VersionID != "" {
+		return nil, fault("AccessDenied").because(e.Err) // MinIO says so of what object lock protects
+	}
 	if err != nil {
 		return nil, err
 	}
