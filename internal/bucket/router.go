@@ -163,6 +163,22 @@ func (r *Router) DeleteObject(ctx context.Context, in *storage.DeleteObjectInput
 	return of(r, in.Bucket, func(k keeper) (*storage.DeleteObjectOutput, error) { return k.DeleteObject(ctx, in) })
 }
 
+// DeleteObjects deletes objects of one bucket.
+func (r *Router) DeleteObjects(ctx context.Context, in []*storage.DeleteObjectInput) []storage.DeleteResult {
+	if len(in) == 0 {
+		return nil
+	}
+	k, _, err := r.at(in[0].Bucket)
+	if err != nil {
+		results := make([]storage.DeleteResult, len(in))
+		for i := range results {
+			results[i].Err = err
+		}
+		return results
+	}
+	return storage.DeleteAll(ctx, k, in)
+}
+
 // ListObjects lists a page.
 func (r *Router) ListObjects(ctx context.Context, in *storage.ListObjectsInput) (*storage.ListObjectsOutput, error) {
 	return of(r, in.Bucket, func(k keeper) (*storage.ListObjectsOutput, error) { return k.ListObjects(ctx, in) })
@@ -252,4 +268,7 @@ func (r *Router) PutObjectLegalHold(ctx context.Context, ref storage.ObjectRef, 
 	return err
 }
 
-var _ storage.Backend = (*Router)(nil)
+var (
+	_ storage.Backend = (*Router)(nil)
+	_ storage.Batches = (*Router)(nil)
+)

@@ -190,7 +190,7 @@ func (x *exchange) deleteObject(ctx context.Context) (*answer, error) {
 	return a, nil
 }
 
-// deleteObjects decides and deletes key by key. What is refused is told inside an answer that as a whole succeeds.
+// deleteObjects decides key by key, and then deletes what may be. What is refused is told inside an answer that as a whole succeeds.
 func (x *exchange) deleteObjects(ctx context.Context) (*answer, error) {
 	if x.ContentMD5 == nil && x.Checksum.Value == "" && !x.Payload.Hashed() {
 		return nil, invalidRequest("Missing required header for this request: Content-MD5")
@@ -203,14 +203,31 @@ func (x *exchange) deleteObjects(ctx context.Context) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	done := make([]deletion, 0, len(batch.Objects))
-	recorded := make([]map[string]any, 0, len(batch.Objects))
-	for _, o := range batch.Objects {
-		d := x.deleteOne(ctx, o)
-		done = append(done, d)
-		line := map[string]any{"key": o.Key}
-		if d.code != "" {
-			line["errorCode"] = d.code
+	done := make([]deletion, len(batch.Objects))
+	var allowed []*storage.DeleteObjectInput
+	var which []int
+	for i, o := range batch.Objects {
+		done[i] = deletion{key: o.Key, version: o.VersionID}
+		if err := x.mayDelete(ctx, o); err != nil {
+			done[i].refuse(err)
+			continue
+		}
+		allowed, which = append(allowed, &storage.DeleteObjectInput{
+			ObjectRef: storage.ObjectRef{Bucket: x.Bucket, Key: o.Key, VersionID: o.VersionID}, IfMatch: o.ETag, BypassGovernance: x.BypassGovernance,
+		}), append(which, i)
+	}
+	for n, result := range storage.DeleteAll(ctx, x.Storage, allowed) {
+		if d := &done[which[n]]; result.Err != nil {
+			d.refuse(result.Err)
+		} else {
+			d.out = result.Output
+		}
+	}
+	recorded := make([]map[string]any, 0, len(done))
+	for i := range done {
+		line := map[string]any{"key": done[i].key}
+		if done[i].code != "" {
+			line["errorCode"] = done[i].code
 		}
 		recorded = append(recorded, line)
 	}
@@ -218,22 +235,18 @@ func (x *exchange) deleteObjects(ctx context.Context) (*answer, error) {
 	return xmlAnswer(deletions(done, batch.Quiet)), nil
 }
 
-func (x *exchange) deleteOne(ctx context.Context, o ObjectIdentifier) deletion {
-	d := deletion{key: o.Key, version: o.VersionID}
-	err := storage.CheckKey(o.Key)
-	if err == nil {
-		err = x.authorize(ctx, x.DeleteNeeds(o)...)
+// mayDelete decides one object of a batch.
+func (x *exchange) mayDelete(ctx context.Context, o ObjectIdentifier) error {
+	if err := storage.CheckKey(o.Key); err != nil {
+		return err
 	}
-	if err == nil {
-		d.out, err = x.Storage.DeleteObject(ctx, &storage.DeleteObjectInput{
-			ObjectRef: storage.ObjectRef{Bucket: x.Bucket, Key: o.Key, VersionID: o.VersionID}, IfMatch: o.ETag, BypassGovernance: x.BypassGovernance,
-		})
-	}
-	if err != nil {
-		e := spell(err)
-		d.code, d.message = e.Code, e.Message
-	}
-	return d
+	return x.authorize(ctx, x.DeleteNeeds(o)...)
+}
+
+// refuse says that an object was not deleted.
+func (d *deletion) refuse(err error) {
+	e := spell(err)
+	d.code, d.message = e.Code, e.Message
 }
 
 func (x *exchange) getObjectACL(ctx context.Context) (*answer, error) {

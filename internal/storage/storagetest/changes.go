@@ -89,6 +89,35 @@ func (s *suite) copies() {
 	}
 }
 
+func (s *suite) batch() {
+	s.open(Want{})
+	keys := []string{"a", "b c", "d/e&<f>", "ü", "kept"}
+	var in []*storage.DeleteObjectInput
+	for _, key := range keys {
+		s.put(key, key)
+		if key != "kept" {
+			in = append(in, &storage.DeleteObjectInput{ObjectRef: s.ref(key)})
+		}
+	}
+	in = append(in, &storage.DeleteObjectInput{ObjectRef: s.ref("none")}, &storage.DeleteObjectInput{ObjectRef: s.ref("a")}, &storage.DeleteObjectInput{ObjectRef: s.ref("a/../kept")})
+	results := storage.DeleteAll(s.Context(), s.k, in)
+	if len(results) != len(in) {
+		s.Fatalf("%d results of %d", len(results), len(in))
+	}
+	for i, r := range results {
+		if i == len(in)-1 {
+			s.want("a key that is none", r.Err, "InvalidArgument")
+		} else if r.Err != nil || r.Output == nil {
+			s.Errorf("%q: %+v, %v", in[i].Key, r.Output, r.Err)
+		}
+	}
+	for _, key := range keys {
+		if got := s.content(key); (got == "NoSuchKey") == (key == "kept") {
+			s.Errorf("%q is %q", key, got)
+		}
+	}
+}
+
 // partSize is the least that every part but the last has.
 const partSize = 5 << 20
 

@@ -68,7 +68,7 @@ type Subject struct {
 func Run(t *testing.T, s Subject) {
 	for name, test := range map[string]func(*suite){
 		"Objects": (*suite).objects, "Ranges": (*suite).ranges, "Conditions": (*suite).conditions, "Broken": (*suite).broken, "Checksums": (*suite).checksums,
-		"Keys": (*suite).keys, "Lists": (*suite).lists, "Pages": (*suite).pages, "Tags": (*suite).tags, "Copies": (*suite).copies, "Parts": (*suite).parts,
+		"Keys": (*suite).keys, "Lists": (*suite).lists, "Pages": (*suite).pages, "Tags": (*suite).tags, "Copies": (*suite).copies, "Batch": (*suite).batch, "Parts": (*suite).parts,
 		"PartRules": (*suite).partRules, "PartCopies": (*suite).partCopies, "UploadList": (*suite).uploadList, "Versions": (*suite).versions, "Locks": (*suite).locks, "Missing": (*suite).missing,
 	} {
 		t.Run(name, func(t *testing.T) { test(&suite{T: t, Subject: s}) })
