@@ -27,6 +27,7 @@ type cli struct {
 	Backend     backendCommand     `cmd:"" help:"Manage storage elsewhere: the S3 services that keep buckets."`
 	Bucket      bucketCommand      `cmd:"" help:"Manage where buckets are kept."`
 	Keys        keysCommand        `cmd:"" help:"Manage the keys that sign identity tokens."`
+	Grants      grantsCommand      `cmd:"" help:"Import and export access grants."`
 	Request     requestCommand     `cmd:"" help:"Ask for access to a prefix for a time; approve or refuse what people ask for."`
 	Revoke      revokeCommand      `cmd:"" help:"End sessions before their time: what to end is in the flags of create, which may be left out (lakegate revoke --person …)."`
 	Why         whyCommand         `cmd:"" help:"Tell, step by step, why a request was answered as it was."`

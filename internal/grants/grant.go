@@ -29,6 +29,26 @@ func invalidGrant(message string) *wire.Error {
 
 // CreateAccessGrant gives a grantee a permission on a part of a location.
 func (s *Service) CreateAccessGrant(ctx context.Context, in *s3control.CreateAccessGrantInput) (*s3control.CreateAccessGrantOutput, error) {
+	g, err := s.newGrant(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	g.ID = uuid.NewString()
+	err = s.Registry.db.Update(ctx, func(tx *store.Tx) error { return s.insert(ctx, tx, g) })
+	if err != nil {
+		return nil, err
+	}
+	trail.From(ctx).Add(trail.KeyGrantID, g.ID)
+	e := s.grantEntry(g)
+	return &s3control.CreateAccessGrantOutput{
+		CreatedAt: e.CreatedAt, AccessGrantId: e.AccessGrantId, AccessGrantArn: e.AccessGrantArn, Grantee: e.Grantee,
+		AccessGrantsLocationId: e.AccessGrantsLocationId, AccessGrantsLocationConfiguration: e.AccessGrantsLocationConfiguration,
+		Permission: e.Permission, ApplicationArn: e.ApplicationArn, GrantScope: e.GrantScope,
+	}, nil
+}
+
+// newGrant decides whether the caller may make a grant and whether there can be such a one. It has no id yet.
+func (s *Service) newGrant(ctx context.Context, in *s3control.CreateAccessGrantInput) (*Grant, error) {
 	l, found := s.Registry.location(in.AccountId, in.AccessGrantsLocationId)
 	sub := ""
 	if c := in.AccessGrantsLocationConfiguration; c != nil && c.S3SubPrefix != nil {
@@ -53,7 +73,7 @@ func (s *Service) CreateAccessGrant(ctx context.Context, in *s3control.CreateAcc
 		return nil, err
 	}
 	g := &Grant{
-		Account: in.AccountId, ID: uuid.NewString(), LocationID: l.ID, SubPrefix: sub, Text: l.Scope.Join(sub),
+		Account: in.AccountId, LocationID: l.ID, SubPrefix: sub, Text: l.Scope.Join(sub),
 		Object: in.S3PrefixType != nil, Permission: Permission(in.Permission), Created: s.stamp(), Tags: tags,
 	}
 	if err := s.setScope(g, l); err != nil {
@@ -62,20 +82,7 @@ func (s *Service) CreateAccessGrant(ctx context.Context, in *s3control.CreateAcc
 	if err := s.setGrantee(ctx, g, i, in); err != nil {
 		return nil, err
 	}
-	if err := s.setTerms(ctx, g, i); err != nil {
-		return nil, err
-	}
-	err = s.Registry.db.Update(ctx, func(tx *store.Tx) error { return s.insert(ctx, tx, g) })
-	if err != nil {
-		return nil, err
-	}
-	trail.From(ctx).Add(trail.KeyGrantID, g.ID)
-	e := s.grantEntry(g)
-	return &s3control.CreateAccessGrantOutput{
-		CreatedAt: e.CreatedAt, AccessGrantId: e.AccessGrantId, AccessGrantArn: e.AccessGrantArn, Grantee: e.Grantee,
-		AccessGrantsLocationId: e.AccessGrantsLocationId, AccessGrantsLocationConfiguration: e.AccessGrantsLocationConfiguration,
-		Permission: e.Permission, ApplicationArn: e.ApplicationArn, GrantScope: e.GrantScope,
-	}, nil
+	return g, s.setTerms(ctx, g, i)
 }
 
 func (s *Service) insert(ctx context.Context, tx *store.Tx, g *Grant) error {

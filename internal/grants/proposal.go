@@ -85,7 +85,14 @@ func (s *Service) Draft(ctx context.Context, p Proposal) (*Drafted, error) {
 
 // locate finds the narrowest location that a scope is written from, and what is left of the scope behind it.
 func (s *Service) locate(account, text string, asked scope.Scope) (best *Location, sub string) {
-	for _, l := range s.Registry.locations.Each() {
+	s.Registry.locations.Read(func(rows map[string]*Location) {
+		best, sub = locateIn(rows, account, text, asked)
+	})
+	return best, sub
+}
+
+func locateIn(rows map[string]*Location, account, text string, asked scope.Scope) (best *Location, sub string) {
+	for _, l := range rows {
 		if l.Account != account || !l.Scope.Everything && !l.Scope.Scope.CoversScope(asked) {
 			continue
 		}

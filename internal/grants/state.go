@@ -79,7 +79,7 @@ func Open(ctx context.Context, db *store.DB, region string) (*Registry, error) {
 	r.instances = store.Mirror[*Instance]{Kind: kindInstance, One: readInstance, Every: eachInstance}
 	r.locations = store.Mirror[*Location]{Kind: kindLocation, One: readLocation, Every: eachLocation}
 	r.grants = store.Mirror[*Grant]{
-		Kind: kindGrant, One: readGrant, Every: eachGrant,
+		Kind: kindGrant, One: readGrant, Many: manyGrants, Every: eachGrant,
 		Reset: func() {
 			r.index.reset()
 			r.homes.reset()

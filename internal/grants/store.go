@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -167,32 +168,93 @@ func readGrant(ctx context.Context, q store.Querier, k string) (*Grant, error) {
 	return store.One(ctx, q, scanGrant, selectGrant+` WHERE account = ? AND id = ?`, account, id)
 }
 
+// manyGrants reads the grants of keys, which are of any accounts.
+func manyGrants(ctx context.Context, q store.Querier, keys []string, do func(string, *Grant) error) error {
+	byAccount := map[string][]any{}
+	for _, k := range keys {
+		account, id := split(k)
+		byAccount[account] = append(byAccount[account], id)
+	}
+	for account, ids := range byAccount {
+		err := store.Each(ctx, q, scanGrant, func(g *Grant) error { return do(key(g.Account, g.ID), g) },
+			selectGrant+` WHERE account = ? AND id IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`)`, append([]any{account}, ids...)...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func eachGrant(ctx context.Context, q store.Querier, do func(string, *Grant) error) error {
 	return store.Each(ctx, q, scanGrant, func(g *Grant) error { return do(key(g.Account, g.ID), g) }, selectGrant)
 }
 
-func insertGrant(ctx context.Context, tx *store.Tx, g *Grant) error {
+const grantColumns = 15
+
+// grantRow are the values of a grant in the order of its columns.
+func grantRow(g *Grant) ([]any, error) {
 	tags, err := encodeTags(g.Tags)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	terms, ends, owner, err := g.Terms.encode()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	object := 0
 	if g.Object {
 		object = 1
 	}
+	return []any{
+		g.Account, g.ID, g.LocationID, g.SubPrefix, g.Text, object, string(g.Grantee.Type), g.Grantee.ID, string(g.Permission), g.Application, tags, store.Millis(g.Created), terms, ends, owner,
+	}, nil
+}
+
+const (
+	intoGrants = `INSERT INTO access_grants (account, id, location, sub_prefix, scope, object, grantee_type, grantee, permission, application, tags, created, terms, ends, owner) VALUES `
+	oneGrant   = `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+)
+
+func insertGrant(ctx context.Context, tx *store.Tx, g *Grant) error {
+	row, err := grantRow(g)
+	if err != nil {
+		return err
+	}
 	tx.Changed(kindGrant, key(g.Account, g.ID))
-	_, err = tx.Exec(ctx, `INSERT INTO access_grants (account, id, location, sub_prefix, scope, object, grantee_type, grantee, permission, application, tags, created, terms, ends, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		g.Account, g.ID, g.LocationID, g.SubPrefix, g.Text, object, string(g.Grantee.Type), g.Grantee.ID, string(g.Permission), g.Application, tags, store.Millis(g.Created), terms, ends, owner)
+	_, err = tx.Exec(ctx, intoGrants+oneGrant, row...)
 	return err
 }
 
 // countDenials is how many grants deny something to a grantee.
 func countDenials(ctx context.Context, tx *store.Tx, account string, to Grantee) (int64, error) {
 	return count(ctx, tx, `SELECT COUNT(*) FROM access_grants WHERE account = ? AND grantee_type = ? AND grantee = ? AND terms LIKE '%"deny":true%'`, account, string(to.Type), to.ID)
+}
+
+// grantsAtOnce is how many grants one statement writes.
+const grantsAtOnce = 50
+
+// insertGrants writes the grants of which there is none alike, and returns their ids.
+func insertGrants(ctx context.Context, tx *store.Tx, all []*Grant) (ids []string, err error) {
+	for some := range slices.Chunk(all, grantsAtOnce) {
+		args := make([]any, 0, grantColumns*len(some))
+		account := some[0].Account
+		for _, g := range some {
+			row, err := grantRow(g)
+			if err != nil {
+				return nil, err
+			}
+			args = append(args, row...)
+		}
+		made, err := store.All(ctx, tx, store.Text, intoGrants+oneGrant+strings.Repeat(`, `+oneGrant, len(some)-1)+` ON CONFLICT DO NOTHING RETURNING id`, args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range made {
+			tx.Changed(kindGrant, key(account, id))
+		}
+		ids = append(ids, made...)
+	}
+	return ids, nil
 }
 
 // endedGrants reads grants that ended before a moment, the oldest end first.

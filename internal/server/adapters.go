@@ -140,3 +140,24 @@ type trailAuthorizer struct{ *authz.Authorizer }
 func (t trailAuthorizer) Authorize(ctx context.Context, action, resource string) error {
 	return t.Authorizer.Authorize(ctx, authz.Request{Action: action, Resource: resource})
 }
+
+// finder finds people and groups by name.
+type finder struct{ *directory.Directory }
+
+// FindUserID implements grants.Finder.
+func (f finder) FindUserID(ctx context.Context, storeID, userName string) (string, error) {
+	found, err := f.ListUsers(ctx, storeID, directory.UserFilter{UserName: userName}, directory.Page{Limit: 1})
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	return found[0].ID, nil
+}
+
+// FindGroupID implements grants.Finder.
+func (f finder) FindGroupID(ctx context.Context, storeID, displayName string) (string, error) {
+	found, err := f.ListGroups(ctx, storeID, directory.GroupFilter{DisplayName: displayName}, directory.Page{Limit: 1})
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	return found[0].ID, nil
+}

@@ -221,6 +221,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 			},
 			BackendService: bucket.BackendService{Registry: r.buckets, Accounts: knownAccounts{r.accounts}, Authorizer: authorizer},
 			requests:       r.requests,
+			imports:        &grants.ImportService{Service: access, Finder: finder{r.directory}},
 			KeyService:     token.KeyService{Center: r.center, Keys: signing, Authorizer: authorizer},
 			signIn:         r.signIn,
 		},
@@ -286,6 +287,7 @@ type ownService struct {
 	token.KeyService
 	bucket.BackendService
 	requests
+	imports
 	signIn
 }
 
@@ -299,6 +301,7 @@ type (
 	tokenExchange = *token.Service
 	signIn        = *signin.Service
 	requests      = *request.Service
+	imports       = *grants.ImportService
 )
 
 func (s *services) mount() *wire.Mux {

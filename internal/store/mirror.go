@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"slices"
 	"sync"
 )
 
@@ -47,6 +48,8 @@ type Mirror[V any] struct {
 	Kind string
 	// One reads one row; ErrNotFound means that it is gone.
 	One func(ctx context.Context, q Querier, key string) (V, error)
+	// Many, when set, reads rows that are asked for together; those that are gone it leaves out.
+	Many func(ctx context.Context, q Querier, keys []string, do func(key string, v V) error) error
 	// Every reads all rows.
 	Every func(ctx context.Context, q Querier, do func(key string, v V) error) error
 	// Changed, when set, is told of each row that came, changed (both set) or went, under the mirror's lock: for further
@@ -81,25 +84,45 @@ func (m *Mirror[V]) Load(ctx context.Context, q Querier) error {
 
 // Prepare implements Follower.
 func (m *Mirror[V]) Prepare(ctx context.Context, tx *Tx, changes []Change) (func(), error) {
-	var after map[string]*V
+	var keys []string
 	for _, c := range changes {
-		if c.Kind != m.Kind {
-			continue
-		}
-		if after == nil {
-			after = map[string]*V{}
-		}
-		v, err := m.One(ctx, tx, c.Key)
-		switch {
-		case err == nil:
-			after[c.Key] = &v
-		case isNotFound(err):
-			after[c.Key] = nil
-		default:
-			return nil, fmt.Errorf("read %s %s: %w", m.Kind, c.Key, err)
+		if c.Kind == m.Kind {
+			keys = append(keys, c.Key)
 		}
 	}
-	return func() { m.take(after) }, nil
+	after, err := m.read(ctx, tx, keys)
+	return func() { m.take(after) }, err
+}
+
+// read finds what became of rows; nil is one that is gone.
+func (m *Mirror[V]) read(ctx context.Context, tx *Tx, keys []string) (map[string]*V, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	after := make(map[string]*V, len(keys))
+	if m.Many != nil && len(keys) > 1 {
+		for some := range slices.Chunk(keys, rowsAtOnce) {
+			for _, key := range some {
+				after[key] = nil
+			}
+			if err := m.Many(ctx, tx, some, func(key string, v V) error { after[key] = &v; return nil }); err != nil {
+				return nil, fmt.Errorf("read %s: %w", m.Kind, err)
+			}
+		}
+		return after, nil
+	}
+	for _, key := range keys {
+		v, err := m.One(ctx, tx, key)
+		switch {
+		case err == nil:
+			after[key] = &v
+		case isNotFound(err):
+			after[key] = nil
+		default:
+			return nil, fmt.Errorf("read %s %s: %w", m.Kind, key, err)
+		}
+	}
+	return after, nil
 }
 
 func (m *Mirror[V]) take(after map[string]*V) {

@@ -19,19 +19,20 @@ const (
 
 // floors is the table: a room imports only rooms on lower floors.
 var floors = map[string]int{
-	"cmd/lakegate":     8,
-	"internal/server":  7,
-	"internal/demo":    7,
-	"internal/plan":    7,
-	"internal/gateway": 6,
-	"internal/scim":    6,
-	"internal/portal":  6,
-	"internal/request": 6,
-	"internal/signin":  6,
-	"internal/ldap":    6,
-	"internal/explain": 6,
-	"internal/console": 6,
-	"internal/devidp":  6,
+	"cmd/lakegate":       8,
+	"internal/server":    7,
+	"internal/demo":      7,
+	"internal/plan":      7,
+	"internal/gateway":   6,
+	"internal/scim":      6,
+	"internal/portal":    6,
+	"internal/grantfile": 6,
+	"internal/request":   6,
+	"internal/signin":    6,
+	"internal/ldap":      6,
+	"internal/explain":   6,
+	"internal/console":   6,
+	"internal/devidp":    6,
 
 	"internal/scimprobe": 6,
 

@@ -38,9 +38,11 @@ type Service interface {
 	DescribeDirectorySync(ctx context.Context, in *DescribeDirectorySyncInput) (*DescribeDirectorySyncOutput, error)
 	DetachBucket(ctx context.Context, in *DetachBucketInput) (*DetachBucketOutput, error)
 	Diagnose(ctx context.Context, in *DiagnoseInput) (*DiagnoseOutput, error)
+	ExportAccessGrants(ctx context.Context, in *ExportAccessGrantsInput) (*ExportAccessGrantsOutput, error)
 	GetAccessRequest(ctx context.Context, in *GetAccessRequestInput) (*GetAccessRequestOutput, error)
 	GetBackend(ctx context.Context, in *GetBackendInput) (*GetBackendOutput, error)
 	GetSignInProvider(ctx context.Context, in *GetSignInProviderInput) (*GetSignInProviderOutput, error)
+	ImportAccessGrants(ctx context.Context, in *ImportAccessGrantsInput) (*ImportAccessGrantsOutput, error)
 	ListAccessRequests(ctx context.Context, in *ListAccessRequestsInput) (*ListAccessRequestsOutput, error)
 	ListBackends(ctx context.Context, in *ListBackendsInput) (*ListBackendsOutput, error)
 	ListBucketPlaces(ctx context.Context, in *ListBucketPlacesInput) (*ListBucketPlacesOutput, error)
@@ -74,9 +76,11 @@ func Operations(impl any) []wire.Operation {
 		wire.Op[DescribeDirectorySyncInput, DescribeDirectorySyncOutput](impl, wire.OperationModel{Name: "DescribeDirectorySync", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[DetachBucketInput, DetachBucketOutput](impl, wire.OperationModel{Name: "DetachBucket", Method: "POST", URI: "/"}),
 		wire.Op[DiagnoseInput, DiagnoseOutput](impl, wire.OperationModel{Name: "Diagnose", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[ExportAccessGrantsInput, ExportAccessGrantsOutput](impl, wire.OperationModel{Name: "ExportAccessGrants", Method: "POST", URI: "/"}),
 		wire.Op[GetAccessRequestInput, GetAccessRequestOutput](impl, wire.OperationModel{Name: "GetAccessRequest", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[GetBackendInput, GetBackendOutput](impl, wire.OperationModel{Name: "GetBackend", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[GetSignInProviderInput, GetSignInProviderOutput](impl, wire.OperationModel{Name: "GetSignInProvider", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[ImportAccessGrantsInput, ImportAccessGrantsOutput](impl, wire.OperationModel{Name: "ImportAccessGrants", Method: "POST", URI: "/"}),
 		wire.Op[ListAccessRequestsInput, ListAccessRequestsOutput](impl, wire.OperationModel{Name: "ListAccessRequests", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListBackendsInput, ListBackendsOutput](impl, wire.OperationModel{Name: "ListBackends", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListBucketPlacesInput, ListBucketPlacesOutput](impl, wire.OperationModel{Name: "ListBucketPlaces", Method: "POST", URI: "/", ReadOnly: true}),
@@ -293,6 +297,19 @@ type DiagnoseOutput struct {
 	Findings    []Finding `aws:"Findings,Findings,required"`
 }
 
+// ExportAccessGrantsInput is what ExportAccessGrants takes.
+type ExportAccessGrantsInput struct {
+	AccountId  string  `aws:"AccountId,AccountId,required"`
+	MaxResults *int    `aws:"MaxResults,GrantExportPage"`
+	NextToken  *string `aws:"NextToken,GrantExportToken"`
+}
+
+// ExportAccessGrantsOutput is what ExportAccessGrants answers.
+type ExportAccessGrantsOutput struct {
+	Grants    []GrantExport `aws:"Grants,GrantExports,required"`
+	NextToken *string       `aws:"NextToken,GrantExportToken"`
+}
+
 // GetAccessRequestInput is what GetAccessRequest takes.
 type GetAccessRequestInput struct {
 	AccessRequestId string `aws:"AccessRequestId,AccessRequestId,required"`
@@ -331,6 +348,20 @@ type GetSignInProviderOutput struct {
 	StartUrl                   string          `aws:"StartUrl,Text,required"`
 	RedirectUri                string          `aws:"RedirectUri,Text,required"`
 	UpdatedAt                  time.Time       `aws:"UpdatedAt,Timestamp,required"`
+}
+
+// ImportAccessGrantsInput is what ImportAccessGrants takes.
+type ImportAccessGrantsInput struct {
+	AccountId string              `aws:"AccountId,AccountId,required"`
+	Grants    []GrantImport       `aws:"Grants,GrantImports,required"`
+	OnError   *GrantImportOnError `aws:"OnError,GrantImportOnError"`
+	DryRun    *bool               `aws:"DryRun,Flag"`
+}
+
+// ImportAccessGrantsOutput is what ImportAccessGrants answers.
+type ImportAccessGrantsOutput struct {
+	Results []GrantImportResult `aws:"Results,GrantImportResults,required"`
+	Made    int                 `aws:"Made,Count,required"`
 }
 
 // ListAccessRequestsInput is what ListAccessRequests takes.
@@ -701,6 +732,74 @@ type Finding struct {
 	Remedy  *string     `aws:"Remedy,Text"`
 }
 
+// GrantExport is a structure of the service.
+type GrantExport struct {
+	AccessGrantId  string                  `aws:"AccessGrantId,Text,required"`
+	GranteeType    GrantGranteeType        `aws:"GranteeType,GrantGranteeType,required"`
+	Grantee        string                  `aws:"Grantee,Text,required"`
+	GranteeName    *string                 `aws:"GranteeName,Text"`
+	Scope          string                  `aws:"Scope,Text,required"`
+	Permission     AccessRequestPermission `aws:"Permission,AccessRequestPermission,required"`
+	ApplicationArn *string                 `aws:"ApplicationArn,Text"`
+	S3PrefixType   *GrantPrefixType        `aws:"S3PrefixType,GrantPrefixType"`
+	Tags           []GrantTag              `aws:"Tags,GrantTags"`
+	CreatedAt      time.Time               `aws:"CreatedAt,Timestamp,required"`
+}
+
+// GrantGranteeType is one of the texts that the service names.
+type GrantGranteeType string
+
+// The values of GrantGranteeType.
+const (
+	GrantGranteeTypeDIRECTORYUSER  GrantGranteeType = "DIRECTORY_USER"
+	GrantGranteeTypeDIRECTORYGROUP GrantGranteeType = "DIRECTORY_GROUP"
+	GrantGranteeTypeIAM            GrantGranteeType = "IAM"
+)
+
+// GrantImport is a structure of the service.
+type GrantImport struct {
+	Line           int                     `aws:"Line,GrantImportLine,required"`
+	GranteeType    GrantGranteeType        `aws:"GranteeType,GrantGranteeType,required"`
+	Grantee        string                  `aws:"Grantee,GrantGrantee,required"`
+	Scope          string                  `aws:"Scope,AccessRequestScope,required"`
+	Permission     AccessRequestPermission `aws:"Permission,AccessRequestPermission,required"`
+	ApplicationArn *string                 `aws:"ApplicationArn,GrantApplication"`
+	S3PrefixType   *GrantPrefixType        `aws:"S3PrefixType,GrantPrefixType"`
+	Tags           []GrantTag              `aws:"Tags,GrantTags"`
+}
+
+// GrantImportOnError is one of the texts that the service names.
+type GrantImportOnError string
+
+// The values of GrantImportOnError.
+const (
+	GrantImportOnErrorSTOP GrantImportOnError = "STOP"
+	GrantImportOnErrorSKIP GrantImportOnError = "SKIP"
+)
+
+// GrantImportResult is a structure of the service.
+type GrantImportResult struct {
+	Line          int     `aws:"Line,GrantImportLine,required"`
+	AccessGrantId *string `aws:"AccessGrantId,Text"`
+	Exists        *bool   `aws:"Exists,Flag"`
+	ErrorCode     *string `aws:"ErrorCode,Text"`
+	Message       *string `aws:"Message,Text"`
+}
+
+// GrantPrefixType is one of the texts that the service names.
+type GrantPrefixType string
+
+// The values of GrantPrefixType.
+const (
+	GrantPrefixTypeObject GrantPrefixType = "Object"
+)
+
+// GrantTag is a structure of the service.
+type GrantTag struct {
+	Key   string `aws:"Key,GrantTagKey,required"`
+	Value string `aws:"Value,GrantTagValue,required"`
+}
+
 // Permission is one of the texts that the service names.
 type Permission string
 
@@ -812,6 +911,20 @@ var shapes = map[string]*wire.Shape{
 	"DirectorySyncs":          {Item: "DirectorySync"},
 	"Findings":                {Item: "Finding"},
 	"Flag":                    {},
+	"GrantApplication":        {Min: new(int64(1)), Max: new(int64(1224))},
+	"GrantExportPage":         {Min: new(int64(1)), Max: new(int64(1000))},
+	"GrantExportToken":        {Min: new(int64(1)), Max: new(int64(256))},
+	"GrantExports":            {Item: "GrantExport"},
+	"GrantGrantee":            {Min: new(int64(1)), Max: new(int64(2048))},
+	"GrantGranteeType":        {Enum: []string{"DIRECTORY_USER", "DIRECTORY_GROUP", "IAM"}},
+	"GrantImportLine":         {Min: new(int64(1)), Max: new(int64(2147483647))},
+	"GrantImportOnError":      {Enum: []string{"STOP", "SKIP"}},
+	"GrantImportResults":      {Item: "GrantImportResult"},
+	"GrantImports":            {Min: new(int64(1)), Max: new(int64(250)), Item: "GrantImport"},
+	"GrantPrefixType":         {Enum: []string{"Object"}},
+	"GrantTagKey":             {Min: new(int64(1)), Max: new(int64(128))},
+	"GrantTagValue":           {Min: new(int64(0)), Max: new(int64(256))},
+	"GrantTags":               {Max: new(int64(50)), Item: "GrantTag"},
 	"IdentityStoreId":         {Min: new(int64(1)), Max: new(int64(36)), Pattern: `d-[0-9a-f]{10}`},
 	"InstanceArn":             {Min: new(int64(10)), Max: new(int64(1224)), Pattern: `arn:aws(-[a-z]{1,5}){0,3}:sso:::instance/(sso)?ins-[a-zA-Z0-9-.]{16}`},
 	"IssuerUrl":               {Min: new(int64(8)), Max: new(int64(512)), Pattern: `https?://[!-~]+`},
