@@ -117,15 +117,23 @@ func (s *Service) insert(ctx context.Context, tx *store.Tx, g *Grant) error {
 		}
 	}
 	if g.Terms.denies() {
-		n, err := countDenials(ctx, tx, g.Account, g.Grantee)
-		if err != nil {
+		if err := s.roomToDeny(ctx, tx, g.Account, g.Grantee, 1); err != nil {
 			return err
-		}
-		if n >= int64(cmp.Or(s.Quotas.Denials, maxDenials)) {
-			return wire.NewError("AccessGrantsQuotaExceededError", http.StatusConflict, "The quota of access grants that deny something to one grantee is exceeded.")
 		}
 	}
 	return insertGrant(ctx, tx, g)
+}
+
+// roomToDeny refuses grants that deny something to a grantee who has too many of them.
+func (s *Service) roomToDeny(ctx context.Context, tx *store.Tx, account string, to Grantee, more int64) error {
+	n, err := countDenials(ctx, tx, account, to)
+	if err != nil {
+		return err
+	}
+	if n+more > int64(cmp.Or(s.Quotas.Denials, maxDenials)) {
+		return wire.NewError("AccessGrantsQuotaExceededError", http.StatusConflict, "The quota of access grants that deny something to one grantee is exceeded.")
+	}
+	return nil
 }
 
 // setScope checks where a grant reaches: it must lie within its location, on a bucket of the account. The default location

@@ -175,6 +175,17 @@ func (b *batch) insert(ctx context.Context, tx *store.Tx, grants []*Grant, resul
 			return wire.NewError("AccessGrantsQuotaExceededError", 409, "The access grant quota of the instance is exceeded.")
 		}
 	}
+	denials := map[Grantee]int64{}
+	for _, g := range fresh {
+		if g.Terms.denies() {
+			denials[g.Grantee]++
+		}
+	}
+	for to, n := range denials {
+		if err := b.roomToDeny(ctx, tx, b.instance.Account, to, n); err != nil {
+			return err
+		}
+	}
 	stored, err := insertGrants(ctx, tx, fresh)
 	if err != nil {
 		return err
