@@ -27,6 +27,7 @@ type backendSettings struct {
 	AccessKeyID        string   `help:"The access key id that the gate has there."`
 	SecretAccessKey    string   `placeholder:"REFERENCE" help:"Where its secret is: file:PATH, env:NAME, or - for the standard input. The secret itself has no place on a command line."`
 	SessionToken       string   `placeholder:"REFERENCE" help:"Where a session token is, if there is one."`
+	STSEndpoint        string   `name:"sts-endpoint" help:"Where its own STS is, for locations that hand out its credentials (lakegate:Vending=direct)."`
 	CAFile             string   `help:"Certificates (PEM) that the service's must be signed by; those of the system by default." type:"existingfile"`
 	ClientCertificate  string   `help:"A certificate (PEM) to show to the service." type:"existingfile"`
 	ClientKey          string   `help:"The key of that certificate (PEM)." type:"existingfile"`
@@ -51,6 +52,7 @@ func (b *backendSettings) input(s *streams) (map[string]any, error) {
 	text("AccessKeyId", b.AccessKeyID)
 	text("Checksums", strings.ToUpper(b.Checksums))
 	text("NewBuckets", b.NewBuckets)
+	text("StsEndpoint", b.STSEndpoint)
 	if b.InsecureSkipVerify != nil {
 		in["InsecureSkipVerify"] = *b.InsecureSkipVerify
 	}

@@ -36,6 +36,7 @@ type Settings struct {
 	NoTrailers         bool   `json:"no_trailers,omitempty"`
 	MaxConnections     int    `json:"max_connections,omitempty"`
 	AccessKeyID        string `json:"access_key_id"`
+	STSEndpoint        string `json:"sts_endpoint,omitempty"`
 	// NewBuckets says where a bucket goes that is created here: the name of a bucket there, or a bucket and a prefix in it,
 	// with {bucket} for the name here. "{bucket}" is the default; "lake/{bucket}/" makes each one a prefix of one bucket.
 	NewBuckets string `json:"new_buckets,omitempty"`
@@ -109,7 +110,7 @@ func (b *Backend) config() remote.Config {
 	s := &b.Settings
 	return remote.Config{
 		Name: b.Name, Endpoint: s.Endpoint, Region: s.Region, VirtualHost: s.VirtualHost,
-		AccessKeyID: s.AccessKeyID, SecretAccessKey: b.secrets.SecretAccessKey, SessionToken: b.secrets.SessionToken,
+		AccessKeyID: s.AccessKeyID, SecretAccessKey: b.secrets.SecretAccessKey, SessionToken: b.secrets.SessionToken, STSEndpoint: s.STSEndpoint,
 		CACertificates: s.CACertificates, ClientCertificate: s.ClientCertificate, ClientKey: b.secrets.ClientKey, InsecureSkipVerify: s.InsecureSkipVerify,
 		VerifyHere: s.VerifyHere, NoTrailers: s.NoTrailers, MaxConnections: s.MaxConnections,
 	}

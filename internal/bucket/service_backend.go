@@ -56,7 +56,7 @@ func (s *BackendService) CreateBackend(ctx context.Context, in *lakegate.CreateB
 	b := &Backend{Name: in.Name, Created: now, Updated: now, Settings: Settings{Endpoint: in.Endpoint, AccessKeyID: in.AccessKeyId}, secrets: secrets{SecretAccessKey: in.SecretAccessKey}}
 	b.apply(settingsInput{
 		region: in.Region, addressing: in.Addressing, ca: in.CaCertificates, certificate: in.ClientCertificate, insecure: in.InsecureSkipVerify, checksums: in.Checksums,
-		noTrailers: in.NoTrailers, connections: in.MaxConnections, newBuckets: in.NewBuckets, accounts: in.Accounts, token: in.SessionToken, clientKey: in.ClientKey,
+		noTrailers: in.NoTrailers, connections: in.MaxConnections, newBuckets: in.NewBuckets, accounts: in.Accounts, token: in.SessionToken, clientKey: in.ClientKey, sts: in.StsEndpoint,
 	})
 	if err := b.check(); err != nil {
 		return nil, lakegate.ValidationException(err.Error())
@@ -88,12 +88,12 @@ func (s *BackendService) CreateBackend(ctx context.Context, in *lakegate.CreateB
 
 // settingsInput is what CreateBackend and UpdateBackend have in common; nil leaves a setting as it is.
 type settingsInput struct {
-	region, ca, certificate, newBuckets, token, clientKey *string
-	addressing                                            *lakegate.BackendAddressing
-	checksums                                             *lakegate.BackendChecksums
-	insecure, noTrailers                                  *bool
-	connections                                           *int
-	accounts                                              []string
+	region, ca, certificate, newBuckets, token, clientKey, sts *string
+	addressing                                                 *lakegate.BackendAddressing
+	checksums                                                  *lakegate.BackendChecksums
+	insecure, noTrailers                                       *bool
+	connections                                                *int
+	accounts                                                   []string
 }
 
 func (b *Backend) apply(in settingsInput) {
@@ -104,6 +104,7 @@ func (b *Backend) apply(in settingsInput) {
 	set(&b.Settings.InsecureSkipVerify, in.insecure)
 	set(&b.Settings.NoTrailers, in.noTrailers)
 	set(&b.Settings.MaxConnections, in.connections)
+	set(&b.Settings.STSEndpoint, in.sts)
 	set(&b.secrets.SessionToken, in.token)
 	set(&b.secrets.ClientKey, in.clientKey)
 	if in.addressing != nil {
@@ -157,7 +158,7 @@ func (s *BackendService) show(ctx context.Context, b *Backend) (lakegate.Backend
 	shown := lakegate.Backend{
 		Name: b.Name, Endpoint: v.Endpoint, Region: v.Region, Addressing: lakegate.BackendAddressingPATH, CaCertificates: optional(v.CACertificates),
 		ClientCertificate: optional(v.ClientCertificate), Checksums: lakegate.BackendChecksumsBACKEND, MaxConnections: &v.MaxConnections, NewBuckets: v.NewBuckets,
-		Accounts: v.Accounts, AccessKeyId: v.AccessKeyID, Source: lakegate.BackendSourceAPI,
+		Accounts: v.Accounts, AccessKeyId: v.AccessKeyID, StsEndpoint: optional(v.STSEndpoint), Source: lakegate.BackendSourceAPI,
 	}
 	if v.VirtualHost {
 		shown.Addressing = lakegate.BackendAddressingVIRTUALHOST
@@ -226,7 +227,7 @@ func (s *BackendService) UpdateBackend(ctx context.Context, in *lakegate.UpdateB
 		}
 		b.apply(settingsInput{
 			region: in.Region, addressing: in.Addressing, ca: in.CaCertificates, certificate: in.ClientCertificate, insecure: in.InsecureSkipVerify, checksums: in.Checksums,
-			noTrailers: in.NoTrailers, connections: in.MaxConnections, newBuckets: in.NewBuckets, accounts: in.Accounts, token: in.SessionToken, clientKey: in.ClientKey,
+			noTrailers: in.NoTrailers, connections: in.MaxConnections, newBuckets: in.NewBuckets, accounts: in.Accounts, token: in.SessionToken, clientKey: in.ClientKey, sts: in.StsEndpoint,
 		})
 		b.Updated = stamp(s.Registry.db.Now())
 		if err := b.check(); err != nil {

@@ -140,6 +140,9 @@ func (s *Service) vend(ctx context.Context, c *caller.Caller, g *Grant, in *s3co
 			who.Session.SourceIdentity = sourceIdentity(c)
 		}
 	}
+	if l, ok := s.Registry.location(g.Account, g.LocationID); ok && l.direct() {
+		return s.vendDirect(ctx, c, who, l, covered)
+	}
 	creds, err := s.Vault.Vend(who)
 	if err != nil {
 		return Credentials{}, wire.NewError("StsPackedPolicyTooLargeError", http.StatusBadRequest, "Serialized token too large for session").Because(err)
@@ -195,6 +198,11 @@ func sourceIdentity(c *caller.Caller) string {
 	if c.Session != nil {
 		name = c.Session.Name
 	}
+	return stsName(name)
+}
+
+// stsName leaves of a name what STS takes.
+func stsName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("+=,.@-_", r) {
 			return r

@@ -42,6 +42,9 @@ func (s *Service) CreateAccessGrantsLocation(ctx context.Context, in *s3control.
 	if l.Scope, err = s.locationScope(in.AccountId, in.LocationScope); err != nil {
 		return nil, err
 	}
+	if err := s.checkVending(tags, l.Scope); err != nil {
+		return nil, err
+	}
 	if l.Owner, err = s.owner(ctx, i, tags); err != nil {
 		return nil, err
 	}

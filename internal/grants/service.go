@@ -78,13 +78,15 @@ type Quotas struct {
 
 // Service is s3control, as far as it concerns access grants.
 type Service struct {
-	Registry   *Registry
-	Directory  Directory
-	People     People
-	Center     Center
-	Accounts   Accounts
-	Buckets    Buckets
-	Vault      Vault
+	Registry  *Registry
+	Directory Directory
+	People    People
+	Center    Center
+	Accounts  Accounts
+	Buckets   Buckets
+	Vault     Vault
+	// Vendor may be nil: then no location vends credentials of its storage.
+	Vendor     Vendor
 	Authorizer *authz.Authorizer
 	Region     string
 	Quotas     Quotas

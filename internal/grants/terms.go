@@ -28,7 +28,7 @@ const (
 
 var (
 	grantTags    = []string{TagNotBefore, TagNotAfter, TagReason, TagOwner, TagEffect, TagActions}
-	locationTags = []string{TagOwner}
+	locationTags = []string{TagOwner, TagVending, TagVendingRole}
 )
 
 // What owners begin with: a user or a group of the identity store.

@@ -24,6 +24,8 @@ type Backend struct {
 	AccessKeyID     string `yaml:"access_key_id"`
 	SecretAccessKey string `yaml:"secret_access_key"`
 	SessionToken    string `yaml:"session_token"`
+	// STSEndpoint is where the service's own STS is, for locations that vend its credentials (lakegate:Vending=direct).
+	STSEndpoint string `yaml:"sts_endpoint"`
 	// CAFile holds the certificates (PEM) that the service's must be signed by; empty takes those of the system.
 	CAFile string `yaml:"ca_file"`
 	// ClientCertificateFile and ClientKeyFile (PEM) are shown to the service.
@@ -51,7 +53,7 @@ func (c *Config) backends() ([]*bucket.Backend, error) {
 	for _, b := range c.Backends {
 		s := bucket.Settings{
 			Endpoint: b.Endpoint, Region: b.Region, VirtualHost: b.VirtualHost, InsecureSkipVerify: b.InsecureSkipVerify, NoTrailers: b.NoTrailers,
-			MaxConnections: b.MaxConnections, AccessKeyID: b.AccessKeyID, NewBuckets: b.NewBuckets, Accounts: b.Accounts,
+			MaxConnections: b.MaxConnections, AccessKeyID: b.AccessKeyID, NewBuckets: b.NewBuckets, Accounts: b.Accounts, STSEndpoint: b.STSEndpoint,
 		}
 		switch b.Checksums {
 		case "", "backend":

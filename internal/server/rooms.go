@@ -165,7 +165,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	authorizer := &authz.Authorizer{Policies: r.accounts, Tags: r.accounts, Organizations: r.accounts, Revision: db.Revision}
 	access := &grants.Service{
 		Registry: r.grants, Directory: people{r.directory}, People: r, Center: centers{r.center}, Accounts: principals{r.accounts}, Buckets: r.buckets,
-		Vault: vault{r.ring}, Authorizer: authorizer, Region: cfg.Region, Strict: cfg.Compat == Strict, Now: db.Now,
+		Vault: vault{r.ring}, Vendor: r.buckets, Authorizer: authorizer, Region: cfg.Region, Strict: cfg.Compat == Strict, Now: db.Now,
 		Retention: time.Duration(cfg.Grants.RetentionDays) * 24 * time.Hour, Trail: r.trail,
 	}
 	r.access = access

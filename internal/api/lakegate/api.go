@@ -182,6 +182,7 @@ type CreateBackendInput struct {
 	MaxConnections     *int               `aws:"MaxConnections,BackendConnections"`
 	NewBuckets         *string            `aws:"NewBuckets,BackendTemplate"`
 	Accounts           []string           `aws:"Accounts,BackendAccounts"`
+	StsEndpoint        *string            `aws:"StsEndpoint,BackendEndpoint"`
 	AccessKeyId        string             `aws:"AccessKeyId,BackendAccessKeyId,required"`
 	SecretAccessKey    string             `aws:"SecretAccessKey,BackendSecret,required,sensitive"`
 	SessionToken       *string            `aws:"SessionToken,BackendSecret,sensitive"`
@@ -513,6 +514,7 @@ type UpdateBackendInput struct {
 	MaxConnections     *int               `aws:"MaxConnections,BackendConnections"`
 	NewBuckets         *string            `aws:"NewBuckets,BackendTemplate"`
 	Accounts           []string           `aws:"Accounts,BackendAccounts"`
+	StsEndpoint        *string            `aws:"StsEndpoint,BackendEndpoint"`
 	AccessKeyId        *string            `aws:"AccessKeyId,BackendAccessKeyId"`
 	SecretAccessKey    *string            `aws:"SecretAccessKey,BackendSecret,sensitive"`
 	SessionToken       *string            `aws:"SessionToken,BackendSecret,sensitive"`
@@ -622,6 +624,7 @@ type Backend struct {
 	MaxConnections     *int              `aws:"MaxConnections,BackendConnections"`
 	NewBuckets         string            `aws:"NewBuckets,BackendTemplate,required"`
 	Accounts           []string          `aws:"Accounts,BackendAccounts"`
+	StsEndpoint        *string           `aws:"StsEndpoint,BackendEndpoint"`
 	AccessKeyId        string            `aws:"AccessKeyId,BackendAccessKeyId,required"`
 	HasClientKey       *bool             `aws:"HasClientKey,Flag"`
 	Up                 bool              `aws:"Up,Boolean,required"`

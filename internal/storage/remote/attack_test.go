@@ -434,3 +434,13 @@ func TestHeadersAreNotSplit(t *testing.T) {
 		t.Errorf("the service was asked %q", asked)
 	}
 }
+
+// Through a bucket that is a part of one there, nothing is changed that concerns the others in it.
+func TestSharedBuckets(t *testing.T) {
+	m, s := hostile(t, "teams/red/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	wantCode(t, "versioning", m.PutBucketVersioning(t.Context(), storage.Suspended), "InvalidBucketState")
+	wantCode(t, "object lock", m.PutObjectLockConfiguration(t.Context(), "red", storage.LockConfiguration{}), "InvalidBucketState")
+	if asked := s.requests(); len(asked) > 0 {
+		t.Errorf("the service was asked %q", asked)
+	}
+}

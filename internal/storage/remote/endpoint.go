@@ -65,9 +65,6 @@ func Open(cfg Config, log *slog.Logger, now func() time.Time) (*Endpoint, error)
 		MaxIdleConns: cfg.MaxConnections, MaxIdleConnsPerHost: cfg.MaxConnections, MaxConnsPerHost: cfg.MaxConnections, IdleConnTimeout: 60 * time.Second,
 		DisableCompression: true, MaxResponseHeaderBytes: maxAnswerHeader, WriteBufferSize: 64 << 10, ReadBufferSize: 64 << 10,
 	}
-	if cfg.VirtualHost && secured != nil {
-		secured.ServerName = "" // it is that of each bucket
-	}
 	e := &Endpoint{
 		cfg: cfg, base: base, pool: transport, idle: transport.CloseIdleConnections, log: log.With(slog.String("backend", cfg.Name)), now: now,
 		signer: sigv4.Signer{
