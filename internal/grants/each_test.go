@@ -1,0 +1,62 @@
+package grants
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/lakegate/lakegate/internal/scope"
+)
+
+// Whoever a grant is for, EachCovering shows it exactly if its scope covers the target.
+func TestEachCoveringShowsAllThatCover(t *testing.T) {
+	scopes := []string{"s3://lake", "s3://lake/r*", "s3://lake/red*", "s3://lake/red/*", "s3://lake/red/a", "s3://lake/red/a*", "s3://lake2/red/*"}
+	targets := []string{"s3://lake", "s3://lake/*", "s3://lake/red", "s3://lake/red/*", "s3://lake/red/a", "s3://lake/red/a*", "s3://lake/blue/x"}
+	rapid.Check(t, func(rt *rapid.T) {
+		r := &Registry{index: newIndex()}
+		var all []*Grant
+		for i := range rapid.IntRange(0, 60).Draw(rt, "grants") {
+			who := Grantee{DirectoryUser, fmt.Sprint(i % 23)}
+			all = append(all, parsed(t, fmt.Sprint(i), rapid.SampledFrom(scopes).Draw(rt, "scope"), false, who, Read))
+			r.keep(all[i])
+		}
+		at := target(t, rapid.SampledFrom(targets).Draw(rt, "target"), false)
+		var got, want []string
+		r.EachCovering(owner, at, func(g *Grant) bool { got = append(got, g.ID); return true })
+		for _, g := range all {
+			if g.Scope.Covers(at) {
+				want = append(want, g.ID)
+			}
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			rt.Errorf("%s is covered by %v, want %v", at.Text, got, want)
+		}
+		seen := 0
+		r.EachCovering(owner, at, func(*Grant) bool { seen++; return false })
+		if seen > 1 {
+			rt.Errorf("goes on to %d grants after it was told to stop", seen)
+		}
+	})
+}
+
+// A grant with variables may cover what begins like it.
+func TestEachCoveringShowsFolders(t *testing.T) {
+	r := &Registry{index: newIndex()}
+	s, err := scope.ParseTemplate("s3://lake/home/${user.name}/*", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.keep(&Grant{Account: owner, ID: "home", Text: "s3://lake/home/${user.name}/*", Scope: s, Grantee: groupG, Permission: Read})
+	r.keep(&Grant{Account: owner, ID: "deny", Scope: scope.Scope{Bucket: "lake"}, Grantee: groupG, Permission: Read, Terms: &Terms{Deny: true}})
+	for text, want := range map[string]int{"s3://lake/home/ann/*": 1, "s3://lake/red/*": 0, "s3://lake2/home/ann/*": 0} {
+		got := 0
+		r.EachCovering(owner, target(t, text, false), func(*Grant) bool { got++; return true })
+		if got != want {
+			t.Errorf("%s: %d, want %d", text, got, want)
+		}
+	}
+}
