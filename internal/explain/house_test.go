@@ -31,12 +31,14 @@ import (
 	"github.com/lakegate/lakegate/internal/directory"
 	"github.com/lakegate/lakegate/internal/explain"
 	"github.com/lakegate/lakegate/internal/grants"
+	issuers "github.com/lakegate/lakegate/internal/issuer"
 	"github.com/lakegate/lakegate/internal/policy"
 	"github.com/lakegate/lakegate/internal/session"
 	"github.com/lakegate/lakegate/internal/storage"
 	"github.com/lakegate/lakegate/internal/store"
 	"github.com/lakegate/lakegate/internal/store/storetest"
 	"github.com/lakegate/lakegate/internal/token"
+	"github.com/lakegate/lakegate/internal/visit"
 )
 
 const (
@@ -148,7 +150,7 @@ func (h *house) open() {
 	authorizer.Limits = limits{h}
 	tokens := must(token.Open(ctx, token.Config{
 		DB: h.db, Center: h.center, Directory: h.directory, Contexts: ring, Authorizer: authorizer, Keys: must(token.OpenKeyring(ctx, h.db, "ES256")),
-		WebURL: "https://gate.example.com", Development: true,
+		WebURL: "https://gate.example.com", Issuers: issuers.NewKeys(visit.New(visit.Config{Development: true}), h.db.Now),
 	}))
 	h.doctor = &explain.Doctor{
 		Center: h.center, Administration: h.admin, Tokens: tokens, People: h.directory, Roles: principals{h.accounts},

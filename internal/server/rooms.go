@@ -29,6 +29,7 @@ import (
 	"github.com/lakegate/lakegate/internal/explain"
 	"github.com/lakegate/lakegate/internal/gateway"
 	"github.com/lakegate/lakegate/internal/grants"
+	"github.com/lakegate/lakegate/internal/issuer"
 	"github.com/lakegate/lakegate/internal/ldap"
 	"github.com/lakegate/lakegate/internal/portal"
 	"github.com/lakegate/lakegate/internal/request"
@@ -177,9 +178,11 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		return err
 	}
 	signing.Rotation = time.Duration(cfg.Tokens.RotationDays) * 24 * time.Hour
+	visitor := visit.New(visit.Config{Development: cfg.Development, AllowPrivate: cfg.Issuers.AllowPrivate})
+	issuers := issuer.NewKeys(visitor, db.Now)
 	r.tokens, err = token.Open(ctx, token.Config{
 		DB: db, Center: r.center, Directory: r.directory, Contexts: r.ring, Revocations: r.revocations, Authorizer: authorizer, Keys: signing, WebURL: cfg.WebURL,
-		Strict: cfg.Compat == Strict, Development: cfg.Development, AllowPrivate: cfg.Issuers.AllowPrivate,
+		Strict: cfg.Compat == Strict, Issuers: issuers,
 	})
 	if err != nil {
 		return err
@@ -195,7 +198,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	r.signIn, err = signin.New(ctx, signin.Config{
 		DB: db, Center: r.center, Directory: r.directory, Tokens: r.tokens, Revocations: r.revocations, Authorizer: authorizer, Trail: r.trail, Origin: origin.of,
 		WebURL: cfg.WebURL, APIURL: cfg.APIURL, Region: cfg.Region, Log: r.log,
-		Visitor: visit.New(visit.Config{Development: cfg.Development, AllowPrivate: cfg.Issuers.AllowPrivate}),
+		Visitor: visitor,
 	})
 	if err != nil {
 		return err

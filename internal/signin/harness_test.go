@@ -30,6 +30,7 @@ import (
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/center/centertest"
 	"github.com/lakegate/lakegate/internal/directory"
+	issuers "github.com/lakegate/lakegate/internal/issuer"
 	"github.com/lakegate/lakegate/internal/session"
 	"github.com/lakegate/lakegate/internal/signin"
 	"github.com/lakegate/lakegate/internal/store/storetest"
@@ -192,7 +193,7 @@ func open(t testing.TB, at, webURL string) *house {
 		webURL = h.web.URL
 	}
 	h.tokens, err = token.Open(t.Context(), token.Config{
-		DB: h.DB, Center: h.Center, Directory: h.Directory, Contexts: ring, Authorizer: h.Authorizer, Keys: keys, WebURL: webURL, Development: true,
+		DB: h.DB, Center: h.Center, Directory: h.Directory, Contexts: ring, Authorizer: h.Authorizer, Keys: keys, WebURL: webURL, Issuers: issuers.NewKeys(visit.New(visit.Config{Development: true}), h.DB.Now),
 	})
 	if err != nil {
 		t.Fatal(err)

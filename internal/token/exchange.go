@@ -12,6 +12,7 @@ import (
 
 	"github.com/lakegate/lakegate/internal/api/ssooidc"
 	"github.com/lakegate/lakegate/internal/center"
+	"github.com/lakegate/lakegate/internal/issuer"
 	"github.com/lakegate/lakegate/internal/store"
 	"github.com/lakegate/lakegate/internal/trail"
 )
@@ -21,15 +22,15 @@ func (s *Service) exchangeAssertion(ctx context.Context, x *exchange) (*ssooidc.
 	if x.in.Assertion == nil || *x.in.Assertion == "" {
 		return nil, x.refuse("assertion", invalidRequest(), errors.New("the request has no assertion"))
 	}
-	a, err := parseAssertion(*x.in.Assertion, s.algorithms)
+	a, err := issuer.Parse(*x.in.Assertion, s.algorithms)
 	if err != nil {
 		return nil, x.refuse("assertion", invalidGrant(), err)
 	}
-	x.pass("assertion", "a JWT signed with "+string(a.alg))
+	x.pass("assertion", "a JWT signed with "+string(a.Algorithm))
 	if err := s.believe(ctx, x, a); err != nil {
 		return nil, err
 	}
-	if err := s.findPerson(x, &a.claims); err != nil {
+	if err := s.findPerson(x, &a.Claims); err != nil {
 		return nil, err
 	}
 	if err := s.admit(x, nil); err != nil {
@@ -38,8 +39,8 @@ func (s *Service) exchangeAssertion(ctx context.Context, x *exchange) (*ssooidc.
 	f := s.newFamily(x)
 	f.issuer = x.issuer.ARN
 	// An issuer whose clock is ahead must not put the sign-in behind a revocation that is yet to come.
-	if !a.claims.issued.IsZero() && a.claims.issued.Before(x.now) {
-		f.signedIn = a.claims.issued
+	if !a.Claims.Issued.IsZero() && a.Claims.Issued.Before(x.now) {
+		f.signedIn = a.Claims.Issued
 	}
 	// A token that was taken before the revocation would otherwise give an identity context of after it.
 	if err := s.checkRevoked(f); err != nil {
@@ -52,7 +53,7 @@ func (s *Service) exchangeAssertion(ctx context.Context, x *exchange) (*ssooidc.
 	// Last, so that a token is not used up by a request that was refused.
 	id := tokenID(x.instance.ARN, a)
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
-		if err := useToken(ctx, tx, id, a.claims.expires.Add(clockSkew)); err != nil {
+		if err := useToken(ctx, tx, id, a.Claims.Expires.Add(clockSkew)); err != nil {
 			return err
 		}
 		return storeFamily(ctx, tx, f, refresh)
@@ -77,13 +78,13 @@ func (s *Service) newFamily(x *exchange) *family {
 
 // tokenID is what tells an assertion from every other: its jti, unique for an issuer, or else what was signed. The
 // signature is left out, since there can be many for the same text.
-func tokenID(instance string, a *assertion) []byte {
-	kind, id := "jti", a.claims.id
+func tokenID(instance string, a *issuer.Token) []byte {
+	kind, id := "jti", a.Claims.ID
 	if id == "" {
-		kind, id = "jws", a.signed
+		kind, id = "jws", a.Signed
 	}
 	h := sha256.New()
-	for _, part := range []string{instance, a.claims.issuer, kind, id} {
+	for _, part := range []string{instance, a.Claims.Issuer, kind, id} {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // lengths, so that parts cannot run into each other
 	}
 	return h.Sum(nil)
@@ -96,8 +97,8 @@ type candidate struct {
 }
 
 // meant reports whether a token is for one of the audiences.
-func (c candidate) meant(t *claims) bool {
-	return slices.ContainsFunc(t.audiences, func(aud string) bool { return slices.Contains(c.audiences, aud) })
+func (c candidate) meant(t *issuer.Claims) bool {
+	return slices.ContainsFunc(t.Audiences, func(aud string) bool { return slices.Contains(c.audiences, aud) })
 }
 
 // issuersOf are the trusted token issuers of an application's grant that have the URL.
@@ -112,34 +113,34 @@ func (s *Service) issuersOf(app *center.Application, url string) (out []candidat
 }
 
 // believe finds the issuer and holds the assertion against what the issuer signed, the clock and the grant.
-func (s *Service) believe(ctx context.Context, x *exchange, a *assertion) error {
-	candidates := s.issuersOf(x.app, a.claims.issuer)
+func (s *Service) believe(ctx context.Context, x *exchange, a *issuer.Token) error {
+	candidates := s.issuersOf(x.app, a.Claims.Issuer)
 	if len(candidates) == 0 {
-		return x.refuse("issuer", invalidGrant(), fmt.Errorf("the grant has no trusted token issuer with the URL %.512q", a.claims.issuer))
+		return x.refuse("issuer", invalidGrant(), fmt.Errorf("the grant has no trusted token issuer with the URL %.512q", a.Claims.Issuer))
 	}
-	x.pass("issuer", a.claims.issuer)
-	if err := s.issuers.verify(ctx, a.claims.issuer, a); err != nil {
+	x.pass("issuer", a.Claims.Issuer)
+	if err := s.issuers.Verify(ctx, a.Claims.Issuer, a); err != nil {
 		return x.refuse("signature", invalidGrant(), err)
 	}
 	x.pass("signature", "by a key of the issuer")
-	if err := a.claims.checkTimes(x.now, clockSkew, s.longest); err != nil {
+	if err := a.Claims.CheckTimes(x.now, clockSkew, s.longest); err != nil {
 		return x.refuse("time", invalidGrant(), err)
 	}
 	x.pass("time", "")
 	// Issuers with the same URL differ in their audiences or mapping: the first that is meant for the token counts.
 	for _, c := range candidates {
-		if c.meant(&a.claims) {
+		if c.meant(&a.Claims) {
 			x.issuer = c.issuer
 			x.pass("audience", c.issuer.ARN)
 			return nil
 		}
 	}
-	return x.refuse("audience", invalidGrant(), fmt.Errorf("the token is for %.512q, which the grant does not authorise", a.claims.audiences))
+	return x.refuse("audience", invalidGrant(), fmt.Errorf("the token is for %.512q, which the grant does not authorise", a.Claims.Audiences))
 }
 
 // findPerson maps the claim to the one person whom it names.
-func (s *Service) findPerson(x *exchange, c *claims) error {
-	value, err := c.claim(x.issuer.Claim)
+func (s *Service) findPerson(x *exchange, c *issuer.Claims) error {
+	value, err := c.Claim(x.issuer.Claim)
 	if err != nil {
 		return x.refuse("person", invalidGrant(), err)
 	}

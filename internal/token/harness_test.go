@@ -26,10 +26,12 @@ import (
 	"github.com/lakegate/lakegate/internal/api/ssooidc"
 	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/center/centertest"
+	issuers "github.com/lakegate/lakegate/internal/issuer"
 	"github.com/lakegate/lakegate/internal/session"
 	"github.com/lakegate/lakegate/internal/store"
 	"github.com/lakegate/lakegate/internal/store/storetest"
 	"github.com/lakegate/lakegate/internal/token"
+	"github.com/lakegate/lakegate/internal/visit"
 	"github.com/lakegate/lakegate/internal/wire"
 )
 
@@ -197,7 +199,7 @@ func open(t testing.TB, url string, change func(*token.Config)) *house {
 		t.Fatal(err)
 	}
 	cfg := token.Config{
-		DB: h.DB, Center: h.Center, Directory: h.Directory, Contexts: h.ring, Authorizer: h.Authorizer, Keys: h.keys, WebURL: webURL, Development: true,
+		DB: h.DB, Center: h.Center, Directory: h.Directory, Contexts: h.ring, Authorizer: h.Authorizer, Keys: h.keys, WebURL: webURL, Issuers: issuers.NewKeys(visit.New(visit.Config{Development: true}), h.DB.Now),
 	}
 	change(&cfg)
 	h.keys = cfg.Keys

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lakegate/lakegate/internal/center"
+	"github.com/lakegate/lakegate/internal/issuer"
 	"github.com/lakegate/lakegate/internal/store"
 )
 
@@ -66,22 +67,20 @@ func (s *Service) InspectIssuer(ctx context.Context, url string) []Finding {
 	return n.Findings
 }
 
-func (n *Inspection) visit(ctx context.Context, s *Service, url string) (keySet, bool) {
-	ctx, cancel := context.WithTimeout(ctx, maxFetchTime)
-	defer cancel()
-	set, _, err := s.issuers.fetch(ctx, url)
-	at := stage(0)
+func (n *Inspection) visit(ctx context.Context, s *Service, url string) (issuer.KeySet, bool) {
+	set, err := s.issuers.Visit(ctx, url)
+	at := issuer.Stage(0)
 	if err != nil {
-		at = reaching
-		if e, ok := errors.AsType[*visitError](err); ok {
-			at = e.at
+		at = issuer.Reaching
+		if e, ok := errors.AsType[*issuer.VisitError](err); ok {
+			at = e.At
 		}
 	}
 	for _, step := range []struct {
-		at     stage
+		at     issuer.Stage
 		link   Link
 		detail string
-	}{{reaching, LinkReach, url}, {naming, LinkName, "it names " + url}, {readingKeys, LinkKeys, fmt.Sprintf("%d usable", len(set))}} {
+	}{{issuer.Reaching, LinkReach, url}, {issuer.Naming, LinkName, "it names " + url}, {issuer.ReadingKeys, LinkKeys, fmt.Sprintf("%d usable", len(set))}} {
 		if step.at == at {
 			return nil, n.note(step.link, "", err)
 		}
@@ -93,35 +92,35 @@ func (n *Inspection) visit(ctx context.Context, s *Service, url string) (keySet,
 // InspectAssertion goes the way that an exchange of the assertion by the application would go, as far as it leads. The
 // assertion is not used up, and nothing is issued or written down.
 func (s *Service) InspectAssertion(ctx context.Context, app *center.Application, text string) (n Inspection, err error) {
-	a, err := parseAssertion(text, s.algorithms)
+	a, err := issuer.Parse(text, s.algorithms)
 	if err != nil {
 		n.note(LinkForm, "", err)
 		return n, nil
 	}
-	n.note(LinkForm, "a JWT signed with "+string(a.alg), nil)
-	candidates := s.issuersOf(app, a.claims.issuer)
+	n.note(LinkForm, "a JWT signed with "+string(a.Algorithm), nil)
+	candidates := s.issuersOf(app, a.Claims.Issuer)
 	if len(candidates) == 0 {
-		n.note(LinkTrust, "", fmt.Errorf("the application's grant has no trusted token issuer with the URL %.512q", a.claims.issuer))
+		n.note(LinkTrust, "", fmt.Errorf("the application's grant has no trusted token issuer with the URL %.512q", a.Claims.Issuer))
 		return n, nil
 	}
-	n.note(LinkTrust, a.claims.issuer, nil)
-	set, ok := n.visit(ctx, s, a.claims.issuer)
+	n.note(LinkTrust, a.Claims.Issuer, nil)
+	set, ok := n.visit(ctx, s, a.Claims.Issuer)
 	if !ok {
 		return n, nil
 	}
 	err = nil
-	if !set.candidates(a.kid, a.alg).verify(a) {
-		err = fmt.Errorf("no key of the issuer for %s verifies it", a.alg)
+	if !set.Verifies(a) {
+		err = fmt.Errorf("no key of the issuer for %s verifies it", a.Algorithm)
 	}
 	if !n.note(LinkSignature, "by a key of the issuer", err) {
 		return n, nil
 	}
-	if !n.note(LinkTime, "until "+a.claims.expires.UTC().Format("2006-01-02 15:04:05Z"), a.claims.checkTimes(s.db.Now(), clockSkew, s.longest)) {
+	if !n.note(LinkTime, "until "+a.Claims.Expires.UTC().Format("2006-01-02 15:04:05Z"), a.Claims.CheckTimes(s.db.Now(), clockSkew, s.longest)) {
 		return n, nil
 	}
-	i := slices.IndexFunc(candidates, func(c candidate) bool { return c.meant(&a.claims) })
+	i := slices.IndexFunc(candidates, func(c candidate) bool { return c.meant(&a.Claims) })
 	if i < 0 {
-		n.note(LinkAudience, "", fmt.Errorf("the token is for %.512q, which the grant does not authorise", a.claims.audiences))
+		n.note(LinkAudience, "", fmt.Errorf("the token is for %.512q, which the grant does not authorise", a.Claims.Audiences))
 		return n, nil
 	}
 	n.note(LinkAudience, strings.Join(candidates[i].audiences, ", "), nil)
@@ -138,7 +137,7 @@ func (s *Service) InspectAssertion(ctx context.Context, app *center.Application,
 	}
 	// A token that was used up ends an exchange, but what follows holds for the next token of the person as well.
 	n.note(LinkUse, "not exchanged so far", err)
-	value, err := a.claims.claim(candidates[i].issuer.Claim)
+	value, err := a.Claims.Claim(candidates[i].issuer.Claim)
 	if n.note(LinkClaim, candidates[i].issuer.Claim, err) {
 		n.Issuer, n.Value = candidates[i].issuer, value
 	}

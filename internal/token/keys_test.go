@@ -12,7 +12,9 @@ import (
 
 	"github.com/lakegate/lakegate/internal/api/lakegate"
 	"github.com/lakegate/lakegate/internal/api/ssoadmin"
+	issuers "github.com/lakegate/lakegate/internal/issuer"
 	"github.com/lakegate/lakegate/internal/token"
+	"github.com/lakegate/lakegate/internal/visit"
 )
 
 func get(t testing.TB, h http.Handler, method, path string) *httptest.ResponseRecorder {
@@ -157,7 +159,7 @@ func (h *house) again(t testing.TB, algorithm string) *house {
 	next := *h
 	next.keys = keys
 	next.tokens, err = token.Open(t.Context(), token.Config{
-		DB: h.DB, Center: h.Center, Directory: h.Directory, Contexts: h.ring, Authorizer: h.Authorizer, Keys: keys, WebURL: webURL, Development: true,
+		DB: h.DB, Center: h.Center, Directory: h.Directory, Contexts: h.ring, Authorizer: h.Authorizer, Keys: keys, WebURL: webURL, Issuers: issuers.NewKeys(visit.New(visit.Config{Development: true}), h.DB.Now),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,8 +6,10 @@ import (
 	"testing"
 
 	"github.com/lakegate/lakegate/internal/center/centertest"
+	issuers "github.com/lakegate/lakegate/internal/issuer"
 	"github.com/lakegate/lakegate/internal/session"
 	"github.com/lakegate/lakegate/internal/token"
+	"github.com/lakegate/lakegate/internal/visit"
 )
 
 // node is another server on the house's database: its own connections, its own memory.
@@ -23,7 +25,7 @@ func (h *house) node(t testing.TB) *house {
 		t.Fatal(err)
 	}
 	n.tokens, err = token.Open(t.Context(), token.Config{
-		DB: n.DB, Center: n.Center, Directory: n.Directory, Contexts: n.ring, Authorizer: n.Authorizer, Keys: n.keys, WebURL: webURL, Development: true,
+		DB: n.DB, Center: n.Center, Directory: n.Directory, Contexts: n.ring, Authorizer: n.Authorizer, Keys: n.keys, WebURL: webURL, Issuers: issuers.NewKeys(visit.New(visit.Config{Development: true}), n.DB.Now),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/lakegate/lakegate/internal/issuer"
 )
 
 // Publisher serves what others verify identity tokens with, below the URL of the web door:
@@ -34,7 +36,7 @@ func (p *Publisher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var body any
 	switch document {
-	case strings.TrimPrefix(discoveryPath, "/"):
+	case strings.TrimPrefix(issuer.DiscoveryPath, "/"):
 		body = p.discovery(id)
 	case "keys":
 		set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}

@@ -2,8 +2,6 @@ package token
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/directory"
+	"github.com/lakegate/lakegate/internal/issuer"
 	"github.com/lakegate/lakegate/internal/store"
 	"github.com/lakegate/lakegate/internal/trail"
 	"github.com/lakegate/lakegate/internal/visit"
@@ -70,12 +69,8 @@ type Config struct {
 	WebURL string
 	// Strict accepts RS256 alone, as AWS does.
 	Strict bool
-	// Development accepts issuers by http on loopback.
-	Development bool
-	// AllowPrivate accepts issuers that are not on the public internet.
-	AllowPrivate bool
-	// RootCAs verify the certificates of issuers; nil takes the system's.
-	RootCAs *x509.CertPool
+	// Issuers are the keys of trusted token issuers; nil takes a store of the service's own, of issuers on the public internet.
+	Issuers *issuer.Keys
 	// SignInTime tells how long a sign-in at an instance lasts; nil, or what is not positive, means eight hours.
 	SignInTime func(instance string) time.Duration
 	// LongestAssertion is how far ahead the exp of an assertion may be; zero means 24 hours.
@@ -92,7 +87,7 @@ type Service struct {
 	keys       *Keyring
 	webURL     string
 	algorithms []jose.SignatureAlgorithm
-	issuers    *issuers
+	issuers    *issuer.Keys
 	longest    time.Duration
 	signInTime func(instance string) time.Duration
 	revoked    func(userID, application string, at time.Time) error
@@ -104,21 +99,21 @@ type Service struct {
 func Open(ctx context.Context, cfg Config) (*Service, error) {
 	s := &Service{
 		db: cfg.DB, center: cfg.Center, people: cfg.Directory, contexts: cfg.Contexts, authorizer: cfg.Authorizer,
-		keys: cfg.Keys, webURL: cfg.WebURL, algorithms: extendedAlgorithms, longest: cfg.LongestAssertion, signInTime: cfg.SignInTime,
+		keys: cfg.Keys, webURL: cfg.WebURL, algorithms: issuer.Extended, longest: cfg.LongestAssertion, signInTime: cfg.SignInTime,
 		revoked: func(string, string, time.Time) error { return nil },
 	}
 	if cfg.Revocations != nil {
 		s.revoked = cfg.Revocations.CheckPerson
 	}
 	if cfg.Strict {
-		s.algorithms = strictAlgorithms
+		s.algorithms = issuer.Strict
 	}
 	if s.longest == 0 {
 		s.longest = longestAssertion
 	}
-	s.issuers = newIssuers(visit.New(visit.Config{
-		Development: cfg.Development, AllowPrivate: cfg.AllowPrivate, TLS: &tls.Config{RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12},
-	}), cfg.DB.Now)
+	if s.issuers = cfg.Issuers; s.issuers == nil {
+		s.issuers = issuer.NewKeys(visit.New(visit.Config{}), cfg.DB.Now)
+	}
 	s.ended.Kind, s.ended.One, s.ended.Every = kindEnded, readEnded, eachEnded
 	if err := s.db.Follow(ctx, &s.ended); err != nil {
 		return nil, fmt.Errorf("open tokens: %w", err)

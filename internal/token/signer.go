@@ -18,6 +18,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/lakegate/lakegate/internal/issuer"
 	"github.com/lakegate/lakegate/internal/store"
 )
 
@@ -238,7 +239,7 @@ func (k *Keyring) newKey(instance string, signsFrom time.Time) (*signingKey, err
 	x := &signingKey{id: hex.EncodeToString(id), instance: instance, algorithm: k.algorithm, created: k.db.Now(), signsFrom: signsFrom}
 	var err error
 	if k.algorithm == jose.RS256 {
-		x.private, err = rsa.GenerateKey(rand.Reader, minRSA)
+		x.private, err = rsa.GenerateKey(rand.Reader, issuer.MinRSA)
 	} else {
 		x.private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	}

@@ -45,6 +45,7 @@ var floors = map[string]int{
 	"internal/account":   3,
 	"internal/bucket":    3,
 	"internal/authn":     2,
+	"internal/issuer":    2,
 	"internal/authz":     2,
 	"internal/trail":     2,
 	"internal/store":     1,

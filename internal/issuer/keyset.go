@@ -1,4 +1,4 @@
-package token
+package issuer
 
 import (
 	"crypto"
@@ -17,8 +17,8 @@ const (
 	maxTries = 16
 )
 
-// keySet is the public keys of an issuer that may verify tokens.
-type keySet []publicKey
+// KeySet is the public keys of an issuer that may verify tokens.
+type KeySet []publicKey
 
 type publicKey struct {
 	id  string
@@ -28,7 +28,7 @@ type publicKey struct {
 
 // parseKeySet reads a JSON Web Key Set (RFC 7517 §5). Keys that are for encryption, private, symmetric, weak or unreadable
 // are passed over: an issuer may publish keys for others than us.
-func parseKeySet(text []byte) (keySet, error) {
+func parseKeySet(text []byte) (KeySet, error) {
 	var doc struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
@@ -38,7 +38,7 @@ func parseKeySet(text []byte) (keySet, error) {
 	if len(doc.Keys) > maxKeys {
 		return nil, fmt.Errorf("read key set: more than %d keys", maxKeys)
 	}
-	var set keySet
+	var set KeySet
 	for _, raw := range doc.Keys {
 		if k, ok := parseKey(raw); ok {
 			set = append(set, k)
@@ -62,13 +62,13 @@ func parseKey(raw json.RawMessage) (publicKey, bool) {
 	if k.UnmarshalJSON(raw) != nil || !k.IsPublic() || !k.Valid() {
 		return publicKey{}, false
 	}
-	usable := slices.ContainsFunc(extendedAlgorithms, func(a jose.SignatureAlgorithm) bool { return fits(k.Key, a) })
+	usable := slices.ContainsFunc(Extended, func(a jose.SignatureAlgorithm) bool { return fits(k.Key, a) })
 	return publicKey{k.KeyID, k.Algorithm, k.Key}, usable
 }
 
 // candidates are the keys that may have signed a token: those of its kid, or all that fit when it names none.
-func (s keySet) candidates(kid string, alg jose.SignatureAlgorithm) keySet {
-	var out keySet
+func (s KeySet) candidates(kid string, alg jose.SignatureAlgorithm) KeySet {
+	var out KeySet
 	for _, k := range s {
 		if (kid == "" || k.id == kid) && (k.alg == "" || k.alg == string(alg)) && fits(k.key, alg) && len(out) < maxTries {
 			out = append(out, k)
@@ -78,6 +78,9 @@ func (s keySet) candidates(kid string, alg jose.SignatureAlgorithm) keySet {
 }
 
 // verify reports whether one of the candidates signed the token.
-func (s keySet) verify(a *assertion) bool {
+func (s KeySet) verify(a *Token) bool {
 	return slices.ContainsFunc(s, func(k publicKey) bool { return a.verify(k.key) == nil })
 }
+
+// Verifies reports whether a key of the set signed the token.
+func (s KeySet) Verifies(a *Token) bool { return s.candidates(a.KeyID, a.Algorithm).verify(a) }

@@ -1,4 +1,4 @@
-package token
+package issuer
 
 import (
 	"crypto/tls"
@@ -36,7 +36,7 @@ func TestDiscovery(t *testing.T) {
 	var s *httptest.Server
 	document := func(format string, args ...any) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasSuffix(r.URL.Path, discoveryPath) {
+			if strings.HasSuffix(r.URL.Path, DiscoveryPath) {
 				_, _ = fmt.Fprintf(w, format, args...)
 				return
 			}

@@ -1,4 +1,4 @@
-package token
+package issuer
 
 import (
 	"bytes"
@@ -21,38 +21,39 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// The bounds of an assertion.
+// The bounds of a token.
 const (
-	maxAssertion = 16 << 10
+	maxToken     = 16 << 10
 	maxDepth     = 16
 	maxAudiences = 64
 )
 
-// algorithms are the signatures that are accepted. What is not in the list does not exist here: there is no none, and no
-// HMAC, whose key would be a public one.
+// The signatures that are accepted. What is not in the list does not exist here: there is no none, and no HMAC, whose key
+// would be a public one. AWS takes the first alone.
 var (
-	extendedAlgorithms = []jose.SignatureAlgorithm{
+	Extended = []jose.SignatureAlgorithm{
 		jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.EdDSA,
 	}
-	strictAlgorithms = []jose.SignatureAlgorithm{jose.RS256}
+	Strict = []jose.SignatureAlgorithm{jose.RS256}
 )
 
-// assertion is a JWT that was read but not believed.
-type assertion struct {
-	alg    jose.SignatureAlgorithm
-	kid    string
-	jws    *jose.JSONWebSignature
-	signed string // header and payload as they were signed
-	claims claims
+// Token is a JWT that was read but not believed.
+type Token struct {
+	Algorithm jose.SignatureAlgorithm
+	KeyID     string // empty when the token does not name its key
+	Signed    string // header and payload as they were signed
+	Claims    Claims
+
+	jws *jose.JSONWebSignature
 }
 
-// claims are what an exchange reads of a token.
-type claims struct {
-	issuer, subject, id string
-	audiences           []string
-	expires             time.Time
-	notBefore, issued   time.Time // zero when absent
-	all                 map[string]json.RawMessage
+// Claims are what is read of a token.
+type Claims struct {
+	Issuer, Subject, ID string
+	Audiences           []string // at least one
+	Expires             time.Time
+	NotBefore, Issued   time.Time // zero when absent
+	All                 map[string]json.RawMessage
 }
 
 // forbiddenHeaders bring a key along or say where to fetch one, so that whoever signs would choose the key; or they change
@@ -63,10 +64,10 @@ var forbiddenHeaders = []string{"crit", "jku", "jwk", "x5u", "x5c", "b64", "zip"
 // keys for another use.
 var tokenTypes = []string{"", "jwt", "at+jwt"}
 
-// parseAssertion reads a compact JWS whose header and claims hold no surprise. It verifies nothing.
-func parseAssertion(text string, allowed []jose.SignatureAlgorithm) (*assertion, error) {
-	if len(text) > maxAssertion {
-		return nil, fmt.Errorf("the token has more than %d bytes", maxAssertion)
+// Parse reads a compact JWS whose header and claims hold no surprise. It verifies nothing.
+func Parse(text string, allowed []jose.SignatureAlgorithm) (*Token, error) {
+	if len(text) > maxToken {
+		return nil, fmt.Errorf("the token has more than %d bytes", maxToken)
 	}
 	parts := strings.Split(text, ".")
 	if len(parts) != 3 {
@@ -76,7 +77,7 @@ func parseAssertion(text string, allowed []jose.SignatureAlgorithm) (*assertion,
 	if err != nil {
 		return nil, fmt.Errorf("read header: %w", err)
 	}
-	a := &assertion{signed: parts[0] + "." + parts[1]}
+	a := &Token{Signed: parts[0] + "." + parts[1]}
 	if err := a.readHeader(header, allowed); err != nil {
 		return nil, fmt.Errorf("read header: %w", err)
 	}
@@ -84,7 +85,7 @@ func parseAssertion(text string, allowed []jose.SignatureAlgorithm) (*assertion,
 	if err != nil {
 		return nil, fmt.Errorf("read claims: %w", err)
 	}
-	if a.claims, err = readClaims(payload); err != nil {
+	if a.Claims, err = readClaims(payload); err != nil {
 		return nil, fmt.Errorf("read claims: %w", err)
 	}
 	if a.jws, err = jose.ParseSignedCompact(text, allowed); err != nil {
@@ -93,7 +94,7 @@ func parseAssertion(text string, allowed []jose.SignatureAlgorithm) (*assertion,
 	return a, nil
 }
 
-func (a *assertion) readHeader(h map[string]json.RawMessage, allowed []jose.SignatureAlgorithm) error {
+func (a *Token) readHeader(h map[string]json.RawMessage, allowed []jose.SignatureAlgorithm) error {
 	for _, name := range forbiddenHeaders {
 		if _, ok := h[name]; ok {
 			return fmt.Errorf("element %q is not allowed", name)
@@ -103,7 +104,7 @@ func (a *assertion) readHeader(h map[string]json.RawMessage, allowed []jose.Sign
 	if err != nil {
 		return err
 	}
-	if a.alg = jose.SignatureAlgorithm(alg); !slices.Contains(allowed, a.alg) {
+	if a.Algorithm = jose.SignatureAlgorithm(alg); !slices.Contains(allowed, a.Algorithm) {
 		return fmt.Errorf("algorithm %.32q is not accepted", alg)
 	}
 	typ, err := optionalText(h, "typ")
@@ -113,31 +114,31 @@ func (a *assertion) readHeader(h map[string]json.RawMessage, allowed []jose.Sign
 	if !slices.Contains(tokenTypes, strings.TrimPrefix(strings.ToLower(typ), "application/")) {
 		return fmt.Errorf("type %.32q is not that of an ID token or access token", typ)
 	}
-	a.kid, err = optionalText(h, "kid")
+	a.KeyID, err = optionalText(h, "kid")
 	return err
 }
 
-func readClaims(m map[string]json.RawMessage) (c claims, err error) {
-	c.all = m
-	texts := map[string]*string{"iss": &c.issuer, "sub": &c.subject, "jti": &c.id}
+func readClaims(m map[string]json.RawMessage) (c Claims, err error) {
+	c.All = m
+	texts := map[string]*string{"iss": &c.Issuer, "sub": &c.Subject, "jti": &c.ID}
 	for name, to := range texts {
 		if *to, err = optionalText(m, name); err != nil {
 			return c, err
 		}
 	}
-	if c.issuer == "" || c.subject == "" {
+	if c.Issuer == "" || c.Subject == "" {
 		return c, errors.New("iss and sub are required")
 	}
-	if c.audiences, err = readAudiences(m["aud"]); err != nil {
+	if c.Audiences, err = readAudiences(m["aud"]); err != nil {
 		return c, err
 	}
-	instants := map[string]*time.Time{"exp": &c.expires, "nbf": &c.notBefore, "iat": &c.issued}
+	instants := map[string]*time.Time{"exp": &c.Expires, "nbf": &c.NotBefore, "iat": &c.Issued}
 	for name, to := range instants {
 		if *to, err = readInstant(m, name); err != nil {
 			return c, err
 		}
 	}
-	if c.expires.IsZero() {
+	if c.Expires.IsZero() {
 		return c, errors.New("exp is required")
 	}
 	return c, nil
@@ -182,13 +183,13 @@ func optionalText(m map[string]json.RawMessage, name string) (string, error) {
 	return s, nil
 }
 
-// claim finds what a claim path names: the claim of that very name, or else member by member. An issuer that has a claim
+// Claim finds what a claim path names: the claim of that very name, or else member by member. An issuer that has a claim
 // with a dot in its name means that one.
-func (c *claims) claim(path string) (string, error) {
-	if _, ok := c.all[path]; ok {
-		return nonEmpty(c.all, path)
+func (c *Claims) Claim(path string) (string, error) {
+	if _, ok := c.All[path]; ok {
+		return nonEmpty(c.All, path)
 	}
-	m := c.all
+	m := c.All
 	parts := strings.Split(path, ".")
 	for _, p := range parts[:len(parts)-1] {
 		var inner map[string]json.RawMessage
@@ -208,25 +209,25 @@ func nonEmpty(m map[string]json.RawMessage, name string) (string, error) {
 	return s, err
 }
 
-// checkTimes holds the token against the clock. A token that lives for longer than longest is refused too, since its use
+// CheckTimes holds the token against the clock. A token that lives for longer than longest is refused too, since its use
 // has to be remembered for as long as it lives.
-func (c *claims) checkTimes(now time.Time, skew, longest time.Duration) error {
+func (c *Claims) CheckTimes(now time.Time, skew, longest time.Duration) error {
 	switch {
-	case !now.Before(c.expires.Add(skew)):
-		return fmt.Errorf("the token expired at %s", c.expires.Format(time.RFC3339))
-	case c.expires.After(now.Add(longest + skew)):
-		return fmt.Errorf("the token is valid until %s, which is more than %s from now", c.expires.Format(time.RFC3339), longest)
-	case c.notBefore.After(now.Add(skew)):
-		return fmt.Errorf("the token is not valid before %s", c.notBefore.Format(time.RFC3339))
-	case c.issued.After(now.Add(skew)):
-		return fmt.Errorf("the token was issued in the future, at %s", c.issued.Format(time.RFC3339))
+	case !now.Before(c.Expires.Add(skew)):
+		return fmt.Errorf("the token expired at %s", c.Expires.Format(time.RFC3339))
+	case c.Expires.After(now.Add(longest + skew)):
+		return fmt.Errorf("the token is valid until %s, which is more than %s from now", c.Expires.Format(time.RFC3339), longest)
+	case c.NotBefore.After(now.Add(skew)):
+		return fmt.Errorf("the token is not valid before %s", c.NotBefore.Format(time.RFC3339))
+	case c.Issued.After(now.Add(skew)):
+		return fmt.Errorf("the token was issued in the future, at %s", c.Issued.Format(time.RFC3339))
 	}
 	return nil
 }
 
 // verify checks the signature under a key that fits the token's algorithm.
-func (a *assertion) verify(key crypto.PublicKey) error {
-	if !fits(key, a.alg) {
+func (a *Token) verify(key crypto.PublicKey) error {
+	if !fits(key, a.Algorithm) {
 		return errors.New("the key does not fit the algorithm")
 	}
 	_, err := a.jws.Verify(key)
@@ -235,7 +236,8 @@ func (a *assertion) verify(key crypto.PublicKey) error {
 
 // The sizes of RSA keys: smaller ones are weak, larger ones make verification slow for whoever sends tokens.
 const (
-	minRSA = 2048
+	// MinRSA is in bits.
+	MinRSA = 2048
 	maxRSA = 8192
 )
 
@@ -244,7 +246,7 @@ func fits(key crypto.PublicKey, alg jose.SignatureAlgorithm) bool {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
 		n := k.N.BitLen()
-		return (strings.HasPrefix(string(alg), "RS") || strings.HasPrefix(string(alg), "PS")) && n >= minRSA && n <= maxRSA
+		return (strings.HasPrefix(string(alg), "RS") || strings.HasPrefix(string(alg), "PS")) && n >= MinRSA && n <= maxRSA
 	case *ecdsa.PublicKey:
 		return alg == jose.ES256 && k.Curve == elliptic.P256() || alg == jose.ES384 && k.Curve == elliptic.P384()
 	case ed25519.PublicKey:

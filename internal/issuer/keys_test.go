@@ -1,4 +1,4 @@
-package token
+package issuer
 
 import (
 	"context"
@@ -51,7 +51,7 @@ func (f *fake) set(change func()) {
 	change()
 }
 
-func (f *fake) fetch(ctx context.Context, _ string) (keySet, time.Duration, error) {
+func (f *fake) fetch(ctx context.Context, _ string) (KeySet, time.Duration, error) {
 	f.visits.Add(1)
 	f.mu.Lock()
 	wait := f.waiting
@@ -68,14 +68,14 @@ func (f *fake) fetch(ctx context.Context, _ string) (keySet, time.Duration, erro
 	if f.err != nil {
 		return nil, 0, f.err
 	}
-	var s keySet
+	var s KeySet
 	for kid, k := range f.keys {
 		s = append(s, publicKey{id: kid, key: k.Public()})
 	}
 	return s, f.age, nil
 }
 
-func (f *fake) token(t *testing.T, kid string) *assertion {
+func (f *fake) token(t *testing.T, kid string) *Token {
 	t.Helper()
 	f.mu.Lock()
 	k := f.keys[kid]
@@ -93,7 +93,7 @@ func (f *fake) token(t *testing.T, kid string) *assertion {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := parseAssertion(text, extendedAlgorithms)
+	a, err := Parse(text, Extended)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,11 +101,11 @@ func (f *fake) token(t *testing.T, kid string) *assertion {
 }
 
 // In a bubble time passes only when everybody waits, so that background visits have ended when a step is checked.
-func inBubble(t *testing.T, test func(t *testing.T, f *fake, s *issuers)) {
+func inBubble(t *testing.T, test func(t *testing.T, f *fake, s *Keys)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(t)
-		test(t, f, &issuers{fetch: f.fetch, now: time.Now, known: map[string]*issuerKeys{}})
+		test(t, f, &Keys{fetch: f.fetch, now: time.Now, known: map[string]*issuerKeys{}})
 	})
 }
 
@@ -119,20 +119,20 @@ func (f *fake) want(t *testing.T, what string, visits int64) {
 
 func TestKeysAreKeptForAsLongAsTheIssuerSays(t *testing.T) {
 	for says, want := range map[time.Duration]time.Duration{0: minFresh, time.Second: minFresh, time.Hour: time.Hour, 48 * time.Hour: maxFresh} {
-		inBubble(t, func(t *testing.T, f *fake, s *issuers) {
+		inBubble(t, func(t *testing.T, f *fake, s *Keys) {
 			f.age = says
 			a := f.token(t, "one")
 			for range 3 {
-				if err := s.verify(t.Context(), aURL, a); err != nil {
+				if err := s.Verify(t.Context(), aURL, a); err != nil {
 					t.Fatal(err)
 				}
 			}
 			f.want(t, "at first", 1)
 			time.Sleep(want - time.Second)
-			_ = s.verify(t.Context(), aURL, a)
+			_ = s.Verify(t.Context(), aURL, a)
 			f.want(t, "while fresh", 1)
 			time.Sleep(2 * time.Second)
-			if err := s.verify(t.Context(), aURL, a); err != nil {
+			if err := s.Verify(t.Context(), aURL, a); err != nil {
 				t.Error(err)
 			}
 			f.want(t, "when stale", 2)
@@ -142,20 +142,20 @@ func TestKeysAreKeptForAsLongAsTheIssuerSays(t *testing.T) {
 
 // Somebody who makes up key ids can have the issuer visited once a minute, not once a token.
 func TestUnknownKeysAreAskedForOnceAMinute(t *testing.T) {
-	inBubble(t, func(t *testing.T, f *fake, s *issuers) {
-		if err := s.verify(t.Context(), aURL, f.token(t, "one")); err != nil {
+	inBubble(t, func(t *testing.T, f *fake, s *Keys) {
+		if err := s.Verify(t.Context(), aURL, f.token(t, "one")); err != nil {
 			t.Fatal(err)
 		}
 		f.add(t, "two")
 		two := f.token(t, "two")
 		for range 50 {
-			if s.verify(t.Context(), aURL, two) == nil {
+			if s.Verify(t.Context(), aURL, two) == nil {
 				t.Fatal("a key that was never read verifies")
 			}
 		}
 		f.want(t, "within the minute", 1)
 		time.Sleep(unknownTime)
-		if err := s.verify(t.Context(), aURL, two); err != nil {
+		if err := s.Verify(t.Context(), aURL, two); err != nil {
 			t.Errorf("the new key after a minute: %v", err)
 		}
 		f.want(t, "after a minute", 2)
@@ -164,15 +164,15 @@ func TestUnknownKeysAreAskedForOnceAMinute(t *testing.T) {
 
 // An issuer that is down: what was read verifies for the stated time and no longer, and nobody knocks without end.
 func TestIssuerIsDown(t *testing.T) {
-	inBubble(t, func(t *testing.T, f *fake, s *issuers) {
+	inBubble(t, func(t *testing.T, f *fake, s *Keys) {
 		a := f.token(t, "one")
-		if err := s.verify(t.Context(), aURL, a); err != nil {
+		if err := s.Verify(t.Context(), aURL, a); err != nil {
 			t.Fatal(err)
 		}
 		f.set(func() { f.err = errors.New("down") })
 		time.Sleep(minFresh + staleTime/2)
 		for range 20 {
-			if err := s.verify(t.Context(), aURL, a); err != nil {
+			if err := s.Verify(t.Context(), aURL, a); err != nil {
 				t.Fatalf("while stale: %v", err)
 			}
 			synctest.Wait()
@@ -180,14 +180,14 @@ func TestIssuerIsDown(t *testing.T) {
 		f.want(t, "while stale", 2)
 		time.Sleep(staleTime / 2)
 		for range 20 {
-			if s.verify(t.Context(), aURL, a) == nil {
+			if s.Verify(t.Context(), aURL, a) == nil {
 				t.Fatal("keys verify for longer than was stated")
 			}
 		}
 		f.want(t, "too stale", 3)
 		f.set(func() { f.err = nil })
 		time.Sleep(retryTime)
-		if err := s.verify(t.Context(), aURL, a); err != nil {
+		if err := s.Verify(t.Context(), aURL, a); err != nil {
 			t.Errorf("after it came back: %v", err)
 		}
 	})
@@ -195,17 +195,17 @@ func TestIssuerIsDown(t *testing.T) {
 
 // A key that the issuer took back verifies no more once the keys were read anew.
 func TestWithdrawnKey(t *testing.T) {
-	inBubble(t, func(t *testing.T, f *fake, s *issuers) {
+	inBubble(t, func(t *testing.T, f *fake, s *Keys) {
 		a := f.token(t, "one")
-		if err := s.verify(t.Context(), aURL, a); err != nil {
+		if err := s.Verify(t.Context(), aURL, a); err != nil {
 			t.Fatal(err)
 		}
 		f.add(t, "two")
 		f.set(func() { delete(f.keys, "one") })
 		time.Sleep(minFresh)
-		_ = s.verify(t.Context(), aURL, a) // reads in the background
+		_ = s.Verify(t.Context(), aURL, a) // reads in the background
 		synctest.Wait()
-		if s.verify(t.Context(), aURL, a) == nil {
+		if s.Verify(t.Context(), aURL, a) == nil {
 			t.Error("a withdrawn key verifies")
 		}
 	})
@@ -213,16 +213,16 @@ func TestWithdrawnKey(t *testing.T) {
 
 // Many who wait for the same keys cost one visit, and the first of them to give up takes nobody along.
 func TestOneVisitForAll(t *testing.T) {
-	inBubble(t, func(t *testing.T, f *fake, s *issuers) {
+	inBubble(t, func(t *testing.T, f *fake, s *Keys) {
 		f.waiting = make(chan struct{})
 		a := f.token(t, "one")
 		impatient, cancel := context.WithCancel(t.Context())
 		first := make(chan error, 1)
-		go func() { first <- s.verify(impatient, aURL, a) }()
+		go func() { first <- s.Verify(impatient, aURL, a) }()
 		synctest.Wait()
 		errs := make(chan error, 20)
 		for range 20 {
-			go func() { errs <- s.verify(t.Context(), aURL, a) }()
+			go func() { errs <- s.Verify(t.Context(), aURL, a) }()
 		}
 		synctest.Wait()
 		cancel()
@@ -241,10 +241,10 @@ func TestOneVisitForAll(t *testing.T) {
 
 // A visit that hangs ends by itself.
 func TestVisitEnds(t *testing.T) {
-	inBubble(t, func(t *testing.T, f *fake, s *issuers) {
+	inBubble(t, func(t *testing.T, f *fake, s *Keys) {
 		f.waiting = make(chan struct{})
 		begun := time.Now()
-		if s.verify(t.Context(), aURL, f.token(t, "one")) == nil {
+		if s.Verify(t.Context(), aURL, f.token(t, "one")) == nil {
 			t.Error("verified by nothing")
 		}
 		if took := time.Since(begun); took != maxFetchTime {
@@ -290,7 +290,7 @@ func TestCandidates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := keySet{{"a", "ES256", k.Public()}, {"b", "", k.Public()}, {"c", "ES384", k.Public()}, {"a", "", k.Public()}}
+	set := KeySet{{"a", "ES256", k.Public()}, {"b", "", k.Public()}, {"c", "ES384", k.Public()}, {"a", "", k.Public()}}
 	for _, c := range []struct {
 		kid  string
 		alg  jose.SignatureAlgorithm
@@ -300,7 +300,7 @@ func TestCandidates(t *testing.T) {
 			t.Errorf("kid %q, %s: %d, want %d", c.kid, c.alg, got, c.want)
 		}
 	}
-	var many keySet
+	var many KeySet
 	for range 3 * maxTries {
 		many = append(many, publicKey{"", "", k.Public()})
 	}

@@ -1,4 +1,4 @@
-package token
+package issuer
 
 import (
 	"context"
@@ -29,9 +29,9 @@ const (
 	maxFetchTime = 3 * visit.Time
 )
 
-// issuers keeps the keys of trusted token issuers by URL.
-type issuers struct {
-	fetch func(ctx context.Context, issuer string) (keySet, time.Duration, error)
+// Keys keeps the keys of issuers by URL. It is safe for concurrent use.
+type Keys struct {
+	fetch func(ctx context.Context, issuer string) (KeySet, time.Duration, error)
 	now   func() time.Time
 
 	flights singleflight.Group
@@ -40,7 +40,7 @@ type issuers struct {
 }
 
 type issuerKeys struct {
-	keys       keySet
+	keys       KeySet
 	fresh      time.Time // until when
 	fetched    time.Time
 	failed     time.Time
@@ -48,28 +48,30 @@ type issuerKeys struct {
 	refetching bool
 }
 
-func newIssuers(v *visit.Visitor, now func() time.Time) *issuers {
-	fetch := func(ctx context.Context, issuer string) (keySet, time.Duration, error) {
+// NewKeys returns a store of keys that are read by visits.
+func NewKeys(v *visit.Visitor, now func() time.Time) *Keys {
+	fetch := func(ctx context.Context, issuer string) (KeySet, time.Duration, error) {
 		return discover(ctx, v, issuer)
 	}
-	return &issuers{fetch: fetch, now: now, known: map[string]*issuerKeys{}}
+	return &Keys{fetch: fetch, now: now, known: map[string]*issuerKeys{}}
 }
 
-// verify checks the signature of a token that names the issuer. The error says what failed, for the log.
-func (s *issuers) verify(ctx context.Context, issuer string, a *assertion) error {
+// Verify checks the signature of a token that names the issuer. The error says what failed, for the log; it is a *VisitError
+// when the keys could not be read.
+func (s *Keys) Verify(ctx context.Context, issuer string, a *Token) error {
 	set, fetched, err := s.keysOf(ctx, issuer)
 	if err != nil {
 		return err
 	}
-	found := set.candidates(a.kid, a.alg)
+	found := set.candidates(a.KeyID, a.Algorithm)
 	if len(found) == 0 && s.now().Sub(fetched) >= unknownTime {
 		if set, err = s.read(ctx, issuer); err != nil {
 			return err
 		}
-		found = set.candidates(a.kid, a.alg)
+		found = set.candidates(a.KeyID, a.Algorithm)
 	}
 	if len(found) == 0 {
-		return fmt.Errorf("the issuer has no key %.64q for %s", a.kid, a.alg)
+		return fmt.Errorf("the issuer has no key %.64q for %s", a.KeyID, a.Algorithm)
 	}
 	if !found.verify(a) {
 		return errors.New("the signature is not the issuer's")
@@ -77,8 +79,16 @@ func (s *issuers) verify(ctx context.Context, issuer string, a *assertion) error
 	return nil
 }
 
+// Visit reads the keys of an issuer, whatever is remembered of it, and leaves what is remembered as it is.
+func (s *Keys) Visit(ctx context.Context, issuer string) (KeySet, error) {
+	ctx, cancel := context.WithTimeout(ctx, maxFetchTime)
+	defer cancel()
+	set, _, err := s.fetch(ctx, issuer)
+	return set, err
+}
+
 // keysOf returns the keys of an issuer and when they were read.
-func (s *issuers) keysOf(ctx context.Context, issuer string) (keySet, time.Time, error) {
+func (s *Keys) keysOf(ctx context.Context, issuer string) (KeySet, time.Time, error) {
 	now := s.now()
 	s.mu.Lock()
 	k := s.known[issuer]
@@ -105,7 +115,7 @@ func (s *issuers) keysOf(ctx context.Context, issuer string) (keySet, time.Time,
 }
 
 // read fetches the keys of an issuer, once for all who wait for them. Nobody who gives up takes the others along.
-func (s *issuers) read(ctx context.Context, issuer string) (keySet, error) {
+func (s *Keys) read(ctx context.Context, issuer string) (KeySet, error) {
 	flight := s.flights.DoChan(issuer, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxFetchTime)
 		defer cancel()
@@ -117,12 +127,12 @@ func (s *issuers) read(ctx context.Context, issuer string) (keySet, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case r := <-flight:
-		set, _ := r.Val.(keySet)
+		set, _ := r.Val.(KeySet)
 		return set, r.Err
 	}
 }
 
-func (s *issuers) keep(issuer string, set keySet, age time.Duration, err error) {
+func (s *Keys) keep(issuer string, set KeySet, age time.Duration, err error) {
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
