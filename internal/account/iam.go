@@ -22,6 +22,8 @@ import (
 type IAM struct {
 	Registry   *Registry
 	Authorizer *authz.Authorizer
+	// CheckIssuer says why an OpenID Connect provider cannot be at a URL; nil takes https alone.
+	CheckIssuer func(url string) error
 }
 
 // The quotas of an account, AWS's defaults where it has one.

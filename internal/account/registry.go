@@ -32,6 +32,7 @@ type Registry struct {
 	entities      store.Mirror[*Entity]
 	policies      store.Mirror[*ManagedPolicy]
 	keys          store.Mirror[*AccessKey]
+	oidc          store.Mirror[*OIDCProvider]
 
 	// byName and byARN are over the entities, keysOf over the keys by user id; each is read under its mirror's lock.
 	byName map[entityName]*Entity
@@ -63,7 +64,7 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 		return nil, err
 	}
 	r.mirror()
-	for _, f := range []store.Follower{&r.organizations, &r.accounts, &r.delegations, &r.policies, &r.entities, &r.keys} {
+	for _, f := range []store.Follower{&r.organizations, &r.accounts, &r.delegations, &r.policies, &r.entities, &r.keys, &r.oidc} {
 		if err := r.db.Follow(ctx, f); err != nil {
 			return nil, fmt.Errorf("open accounts: %w", err)
 		}
@@ -79,12 +80,14 @@ const (
 	entityChange       = "iam-entity"
 	policyChange       = "iam-policy"
 	keyChange          = "iam-access-key"
+	oidcChange         = "iam-oidc-provider"
 )
 
 func (r *Registry) mirror() {
 	r.organizations.Kind, r.organizations.One, r.organizations.Every = organizationChange, readOrganization, eachOrganization
 	r.accounts.Kind, r.accounts.One, r.accounts.Every = accountChange, readAccount, eachAccount
 	r.delegations.Kind, r.delegations.One, r.delegations.Every = delegationChange, readDelegation, eachDelegation
+	r.oidc.Kind, r.oidc.One, r.oidc.Every = oidcChange, readOIDC, eachOIDC
 	r.policies.Kind, r.policies.One, r.policies.Every = policyChange, readPolicy, eachPolicy
 
 	r.entities.Kind, r.entities.One, r.entities.Every = entityChange, readEntity, eachEntity

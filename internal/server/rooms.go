@@ -209,7 +209,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	}
 	administration := &center.Service{Center: r.center, Accounts: r.accounts, Authorizer: authorizer}
 	services := &services{
-		iam:           &account.IAM{Registry: r.accounts, Authorizer: authorizer},
+		iam:           &account.IAM{Registry: r.accounts, Authorizer: authorizer, CheckIssuer: visitor.CheckURL},
 		organizations: &account.Organizations{Registry: r.accounts, Authorizer: authorizer},
 		identitystore: &directory.Service{Directory: r.directory, Accounts: r.accounts, Authorizer: authorizer},
 		cloudtrail:    trail.NewService(r.trail, trailAuthorizer{authorizer}),
