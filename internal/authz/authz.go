@@ -214,7 +214,7 @@ func callerOf(ctx context.Context, r Request) *caller.Caller {
 }
 
 func (a *Authorizer) policiesOf(ctx context.Context, c *caller.Caller) (policy.Policies, error) {
-	if c.Type == caller.Anonymous || c.Type == caller.Service {
+	if c.Type == caller.Anonymous || c.Type == caller.Service || c.Type == caller.WebIdentity {
 		return policy.Policies{}, nil
 	}
 	p, err := a.Policies.PoliciesOf(ctx, c)
@@ -238,6 +238,8 @@ func Principal(c *caller.Caller) policy.Principal {
 	switch c.Type {
 	case caller.Root, caller.User, caller.AssumedRole, caller.Service:
 		p.Type = policy.PrincipalType(c.Type)
+	case caller.WebIdentity:
+		p = policy.Principal{Type: policy.Federated, Provider: c.Provider}
 	default:
 		p.Type = policy.Anonymous
 	}
@@ -280,6 +282,9 @@ func (a *Authorizer) values(ctx context.Context, c *caller.Caller, resourceAccou
 		set("aws:principalisawsservice", "true")
 		set("aws:principalservicename", c.ServiceName)
 		return v
+	case caller.WebIdentity:
+		set("aws:federatedprovider", c.Provider)
+		return v
 	}
 	set("aws:principalisawsservice", "false")
 	set("aws:viaawsservice", "false")
@@ -303,6 +308,7 @@ func (a *Authorizer) values(ctx context.Context, c *caller.Caller, resourceAccou
 	if s := c.Session; s != nil {
 		set("aws:tokenissuetime", s.Issued.UTC().Format(time.RFC3339))
 		set("aws:sourceidentity", s.SourceIdentity)
+		set("aws:federatedprovider", s.Provider)
 		set("aws:multifactorauthpresent", "false")
 		for k, t := range s.Tags {
 			set("aws:principaltag/"+strings.ToLower(k), t)

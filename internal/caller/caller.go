@@ -22,6 +22,8 @@ const (
 	Service     Type = "AWSService"
 	Person      Type = "IdentityCenterUser"
 	Anonymous   Type = "Anonymous"
+	// WebIdentity is the bearer of an OpenID Connect token that nobody signed for: who asks for a role with it.
+	WebIdentity Type = "WebIdentityUser"
 )
 
 // Caller is the authenticated origin of a request.
@@ -45,6 +47,8 @@ type Caller struct {
 	OnBehalf *Identity
 	// ServiceName is set for Type Service, such as "access-grants.s3.amazonaws.com".
 	ServiceName string
+	// Provider is the ARN of the OpenID Connect provider of Type WebIdentity.
+	Provider string
 	// Auth is how the request proved it: "AuthHeader", "QueryString", "HtmlForm", "Bearer" or "".
 	Auth string
 }
@@ -62,6 +66,8 @@ type Session struct {
 	// Policy and PolicyARNs are the session policies given when the session was made.
 	Policy     string
 	PolicyARNs []string
+	// Provider is the ARN of the OpenID Connect provider whose token the role was assumed with; empty for others.
+	Provider string
 	// Chained is set when a role session assumed this role.
 	Chained bool
 	// Vended is set for the credentials of GetDataAccess.

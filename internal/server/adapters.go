@@ -41,6 +41,15 @@ func (p principals) RoleToAssume(arn string) (session.Role, bool) {
 	return session.Role{ARN: r.ARN, ID: r.ID, Name: r.Name, Account: r.Account, Trust: r.Trust, MaxDuration: r.MaxDuration, Tags: r.Tags}, true
 }
 
+// OIDCProviderOf implements session.Accounts.
+func (p principals) OIDCProviderOf(account, issuer string) (session.Provider, bool) {
+	o, ok := p.OIDCProvider(account, issuer)
+	if !ok {
+		return session.Provider{}, false
+	}
+	return session.Provider{ARN: o.ARN(), Name: o.Name, Clients: o.Clients}, true
+}
+
 // LocationRole implements grants.Accounts.
 func (p principals) LocationRole(arn string) (grants.Role, bool) {
 	r, ok := p.RoleByARN(arn)

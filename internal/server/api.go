@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -121,6 +122,12 @@ func (d *apiDoor) isAPI(r *http.Request, sig *sigv4.Signature) bool {
 	}
 	if s := serviceOf(sig); s != "" && s != "s3" {
 		return true
+	}
+	// What nobody signed is told by its form: AssumeRoleWithWebIdentity is one, and S3 takes no such forms.
+	if sig == nil && r.Method == http.MethodPost && r.URL.Path == "/" && !d.hosts.NamesBucket(r.Host) {
+		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && kind == "application/x-www-form-urlencoded" {
+			return true
+		}
 	}
 	return d.mux.OwnsPath(r)
 }

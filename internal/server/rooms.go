@@ -179,7 +179,10 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	}
 	signing.Rotation = time.Duration(cfg.Tokens.RotationDays) * 24 * time.Hour
 	visitor := visit.New(visit.Config{Development: cfg.Development, AllowPrivate: cfg.Issuers.AllowPrivate})
-	issuers := issuer.NewKeys(visitor, db.Now)
+	issuers, algorithms := issuer.NewKeys(visitor, db.Now), issuer.Extended
+	if cfg.Compat == Strict {
+		algorithms = issuer.Strict
+	}
 	r.tokens, err = token.Open(ctx, token.Config{
 		DB: db, Center: r.center, Directory: r.directory, Contexts: r.ring, Revocations: r.revocations, Authorizer: authorizer, Keys: signing, WebURL: cfg.WebURL,
 		Strict: cfg.Compat == Strict, Issuers: issuers,
@@ -232,7 +235,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		sso:       door,
 		ssoadmin:  administration,
 		ssooidc:   &oidcService{tokenExchange: r.tokens, signIn: r.signIn},
-		sts:       &session.Service{Ring: r.ring, Revocations: r.revocations, Accounts: principals{r.accounts}, People: r, Authorizer: authorizer, Now: db.Now},
+		sts:       &session.Service{Ring: r.ring, Revocations: r.revocations, Accounts: principals{r.accounts}, People: r, Authorizer: authorizer, Now: db.Now, Issuers: issuers, Algorithms: algorithms},
 	}
 	authenticator := &authn.Authenticator{
 		Keys: keys{r.accounts}, Sessions: session.NewCache(r.ring), Region: cfg.Region, Now: db.Now, Cache: &sigv4.KeyCache{},

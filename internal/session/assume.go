@@ -38,6 +38,8 @@ type assumption struct {
 	contextIssued time.Time
 	// portal is the calling session's, whose person audit is then.
 	portal *caller.Portal
+	// provider is the ARN of the OpenID Connect provider whose token asks.
+	provider string
 }
 
 // maxSessionPolicy bounds the inline session policy and the ARNs of managed ones together, in characters.

@@ -83,6 +83,14 @@ func (p principals) RoleToAssume(name string) (session.Role, bool) {
 	return session.Role{ARN: r.ARN, ID: r.ID, Name: r.Name, Account: r.Account, Trust: r.Trust, MaxDuration: r.MaxDuration, Tags: r.Tags}, ok
 }
 
+func (p principals) OIDCProviderOf(account, issuer string) (session.Provider, bool) {
+	o, ok := p.OIDCProvider(account, issuer)
+	if !ok {
+		return session.Provider{}, false
+	}
+	return session.Provider{ARN: o.ARN(), Name: o.Name, Clients: o.Clients}, true
+}
+
 func (h *house) admin() context.Context {
 	h.t.Helper()
 	profiles := must(h.registry.Profiles(h.t.Context()))

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/lakegate/lakegate/internal/api/sts"
 	"github.com/lakegate/lakegate/internal/arn"
 	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/issuer"
 	"github.com/lakegate/lakegate/internal/policy"
 	"github.com/lakegate/lakegate/internal/trail"
 	"github.com/lakegate/lakegate/internal/wire"
@@ -28,6 +31,15 @@ type Accounts interface {
 	RoleToAssume(arn string) (Role, bool)
 	AccountOfKey(accessKeyID string) (account string, ok bool)
 	ManagedPolicyExists(account, arn string) bool
+	// OIDCProviderOf finds the OpenID Connect provider of an account that an issuer is.
+	OIDCProviderOf(account, issuer string) (Provider, bool)
+}
+
+// Provider is what AssumeRoleWithWebIdentity has to know of an OpenID Connect provider. Name is the issuer's URL without
+// its scheme.
+type Provider struct {
+	ARN, Name string
+	Clients   []string
 }
 
 // People answers whether the person of an identity context may still act; directory and center provide it. The error
@@ -44,6 +56,11 @@ type Service struct {
 	People      People
 	Authorizer  *authz.Authorizer
 	Now         func() time.Time
+	// Issuers verify web identity tokens, by these algorithms.
+	Issuers    *issuer.Keys
+	Algorithms []jose.SignatureAlgorithm
+
+	pace pace
 }
 
 const (
@@ -118,19 +135,10 @@ func (s *Service) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts
 		return nil, err
 	}
 	ask.followPerson(c)
-	session, err := s.begin(ask)
+	creds, err := s.issue(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
-	creds, err := s.Ring.Issue(session)
-	if errors.Is(err, ErrTokenTooLarge) {
-		return nil, sts.PackedPolicyTooLargeException("Packed size of session tags and policies consumes more than 100% of allotted space.").Because(err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("issue session of %s: %w", role.ARN, err)
-	}
-	e := trail.From(ctx)
-	e.Add(trail.KeyVendedKey, creds.AccessKeyID)
 	name := arn.AssumedRole(role.Account, role.Name, in.RoleSessionName)
 	out := &sts.AssumeRoleOutput{
 		Credentials:     toWire(creds),
@@ -143,6 +151,19 @@ func (s *Service) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts
 		out.PackedPolicySize = &size
 	}
 	return out, nil
+}
+
+// issue makes the credentials of the session that was granted.
+func (s *Service) issue(ctx context.Context, ask *assumption) (Credentials, error) {
+	creds, err := s.Ring.Issue(s.begin(ask))
+	if errors.Is(err, ErrTokenTooLarge) {
+		return Credentials{}, sts.PackedPolicyTooLargeException("Packed size of session tags and policies consumes more than 100% of allotted space.").Because(err)
+	}
+	if err != nil {
+		return Credentials{}, fmt.Errorf("issue session of %s: %w", ask.role.ARN, err)
+	}
+	trail.From(ctx).Add(trail.KeyVendedKey, creds.AccessKeyID)
+	return creds, nil
 }
 
 func (s *Service) roleToAssume(ctx context.Context, c *caller.Caller, in *sts.AssumeRoleInput) (Role, error) {
@@ -164,7 +185,7 @@ func (s *Service) roleToAssume(ctx context.Context, c *caller.Caller, in *sts.As
 }
 
 // begin makes the session that was granted.
-func (s *Service) begin(a *assumption) (*caller.Caller, error) {
+func (s *Service) begin(a *assumption) *caller.Caller {
 	now := s.Now()
 	return &caller.Caller{
 		Type: caller.AssumedRole, Account: a.role.Account, OnBehalf: a.person,
@@ -172,8 +193,9 @@ func (s *Service) begin(a *assumption) (*caller.Caller, error) {
 			RoleARN: a.role.ARN, RoleID: a.role.ID, RoleName: a.role.Name, Name: a.in.RoleSessionName,
 			Issued: now, Expires: now.Add(a.duration), SourceIdentity: a.sourceIdentity,
 			Tags: a.tags, TransitiveTags: a.transitive, Policy: a.policy, PolicyARNs: a.policyARNs, Chained: a.chained, Audit: a.audit, Portal: a.portal,
+			Provider: a.provider,
 		},
-	}, nil
+	}
 }
 
 func toWire(c Credentials) *sts.Credentials {

@@ -43,6 +43,7 @@ type claims struct {
 	Policy         string            `json:"p,omitempty"`
 	PolicyARNs     []string          `json:"pa,omitempty"`
 	Chained        bool              `json:"c,omitempty"`
+	Provider       string            `json:"w,omitempty"`
 	Vended         *vended           `json:"v,omitempty"`
 	Portal         *portal           `json:"po,omitempty"`
 	OnBehalf       *identity         `json:"o,omitempty"`
@@ -97,7 +98,7 @@ func (r *Ring) Issue(c *caller.Caller) (Credentials, error) {
 	cl := claims{
 		Type: c.Type, Account: c.Account, RoleARN: s.RoleARN, RoleID: s.RoleID, RoleName: s.RoleName, Name: s.Name,
 		Issued: s.Issued.Unix(), Expires: s.Expires.Unix(), SourceIdentity: s.SourceIdentity, Tags: s.Tags, Transitive: s.TransitiveTags,
-		Policy: s.Policy, PolicyARNs: s.PolicyARNs, Chained: s.Chained, OnBehalf: toIdentity(c.OnBehalf), Audit: toIdentity(s.Audit),
+		Policy: s.Policy, PolicyARNs: s.PolicyARNs, Chained: s.Chained, Provider: s.Provider, OnBehalf: toIdentity(c.OnBehalf), Audit: toIdentity(s.Audit),
 	}
 	if c.Type == caller.User {
 		cl.UserARN, cl.UserID, cl.UserName = c.ARN, c.UserID, c.UserName
@@ -148,7 +149,7 @@ func (cl *claims) caller(accessKeyID string) *caller.Caller {
 		RoleARN: cl.RoleARN, RoleID: cl.RoleID, RoleName: cl.RoleName, Name: cl.Name,
 		Issued: time.Unix(cl.Issued, 0).UTC(), Expires: time.Unix(cl.Expires, 0).UTC(),
 		SourceIdentity: cl.SourceIdentity, Tags: cl.Tags, TransitiveTags: cl.Transitive,
-		Policy: cl.Policy, PolicyARNs: cl.PolicyARNs, Chained: cl.Chained, Audit: cl.Audit.caller(),
+		Policy: cl.Policy, PolicyARNs: cl.PolicyARNs, Chained: cl.Chained, Provider: cl.Provider, Audit: cl.Audit.caller(),
 	}
 	if v := cl.Vended; v != nil {
 		s.Vended = &caller.Vended{

@@ -51,6 +51,8 @@ type UserIdentity struct {
 	OnBehalfOf     *OnBehalfOf     `json:"onBehalfOf,omitempty"`
 	CredentialID   string          `json:"credentialId,omitempty"`
 	InvokedBy      string          `json:"invokedBy,omitempty"`
+	// IdentityProvider is the ARN of the OpenID Connect provider of a WebIdentityUser.
+	IdentityProvider string `json:"identityProvider,omitempty"`
 }
 
 // SessionContext says where temporary credentials come from.
@@ -58,6 +60,13 @@ type SessionContext struct {
 	SessionIssuer  *SessionIssuer    `json:"sessionIssuer,omitempty"`
 	Attributes     SessionAttributes `json:"attributes"`
 	SourceIdentity string            `json:"sourceIdentity,omitempty"`
+	// WebIDFederationData is set for a session that began with a token of an OpenID Connect provider.
+	WebIDFederationData *WebIDFederationData `json:"webIdFederationData,omitempty"`
+}
+
+// WebIDFederationData names the provider whose token a session began with.
+type WebIDFederationData struct {
+	FederatedProvider string `json:"federatedProvider"`
 }
 
 // SessionIssuer is the role of a session.
@@ -119,6 +128,8 @@ func identityOf(c *caller.Caller) UserIdentity {
 	case caller.Person:
 		// The bearer of a token of the identity center is told by the person alone.
 		u.PrincipalID, u.ARN, u.UserName = "", "", ""
+	case caller.WebIdentity:
+		u.IdentityProvider = c.Provider
 	}
 	if p := c.Named(); p != nil {
 		u.OnBehalfOf = &OnBehalfOf{UserID: p.UserID, IdentityStoreARN: p.IdentityStoreARN}
@@ -133,6 +144,9 @@ func identityOf(c *caller.Caller) UserIdentity {
 	u.SessionContext = &SessionContext{
 		Attributes:     SessionAttributes{CreationDate: s.Issued.UTC().Format(timeFormat), MFAAuthenticated: "false"},
 		SourceIdentity: s.SourceIdentity,
+	}
+	if s.Provider != "" {
+		u.SessionContext.WebIDFederationData = &WebIDFederationData{s.Provider}
 	}
 	if s.RoleID != "" {
 		u.SessionContext.SessionIssuer = &SessionIssuer{Type: "Role", PrincipalID: s.RoleID, ARN: s.RoleARN, AccountID: c.Account, UserName: s.RoleName}
