@@ -32,10 +32,11 @@ import (
 )
 
 const (
-	dataAccount = "111111111111"
-	bucket      = "sales-data-111111111111"
-	clientID    = "5e2a9c47-8d16-4f3b-a7c0-1b9d6e4f2c21"
-	jwtBearer   = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+	dataAccount   = "111111111111"
+	centerAccount = "222222222222"
+	bucket        = "sales-data-111111111111"
+	clientID      = "5e2a9c47-8d16-4f3b-a7c0-1b9d6e4f2c21"
+	jwtBearer     = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 )
 
 // server is a running demonstration with a person's session and a grant's credentials.
@@ -49,6 +50,7 @@ type server struct {
 	person      aws.Credentials // its session in a person's name
 	red         aws.Credentials // the credentials of the red grant
 	http        *http.Client
+	proxy       *http.Client // by the API door as a proxy
 }
 
 func start(b testing.TB) *server {
@@ -75,6 +77,7 @@ func start(b testing.TB) *server {
 			var a map[string]string
 			must(b, json.Unmarshal(text, &a))
 			s.api, s.idp = a["api"], a["idp"]
+			s.proxy = &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: s.api})}}
 			break
 		}
 		if time.Now().After(deadline) {
@@ -130,14 +133,7 @@ func (s *server) enter() {
 	})
 	must(s.b, err)
 	s.person = creds(person.Credentials)
-	proxy := &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: s.api})}}
-	cfg := s.config(s.person)
-	cfg.BaseEndpoint, cfg.HTTPClient = aws.String("http://lakegate.internal"), proxy
-	access, err := s3control.NewFromConfig(cfg).GetDataAccess(ctx, &s3control.GetDataAccessInput{
-		AccountId: aws.String(dataAccount), Target: aws.String("s3://" + bucket + "/red/*"), Permission: types.PermissionRead,
-	})
-	must(s.b, err)
-	s.red = aws.Credentials{AccessKeyID: *access.Credentials.AccessKeyId, SecretAccessKey: *access.Credentials.SecretAccessKey, SessionToken: *access.Credentials.SessionToken}
+	s.red = s.vend("s3://" + bucket + "/red/*")
 }
 
 func creds(c *ststypes.Credentials) aws.Credentials {
@@ -164,11 +160,11 @@ func (s *server) exchange(ctx context.Context, assertion string) (*ssooidc.Creat
 	return ssooidc.NewFromConfig(s.config(s.app)).CreateTokenWithIAM(ctx, &ssooidc.CreateTokenWithIAMInput{ClientId: &s.application, GrantType: aws.String(jwtBearer), Assertion: &assertion})
 }
 
-// put stores an object as the account's administrator.
-func (s *server) put(key string, size int) {
+// administrator is the administrator of an account.
+func (s *server) administrator(account string) aws.Credentials {
 	text, err := os.ReadFile(filepath.Join(s.dir, "credentials"))
 	must(s.b, err)
-	_, section, _ := strings.Cut(string(text), "["+dataAccount+"]")
+	_, section, _ := strings.Cut(string(text), "["+account+"]")
 	var admin aws.Credentials
 	for line := range strings.Lines(section) {
 		k, v, _ := strings.Cut(strings.TrimSpace(line), " = ")
@@ -179,8 +175,29 @@ func (s *server) put(key string, size int) {
 			admin.SecretAccessKey = v
 		}
 	}
-	client := s3.NewFromConfig(s.config(admin), func(o *s3.Options) { o.UsePathStyle = true })
-	_, err = client.PutObject(context.Background(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: &key, Body: bytes.NewReader(make([]byte, size))})
+	return admin
+}
+
+// control is a client of s3control, whose requests go to a host that resolves nowhere.
+func (s *server) control(c aws.Credentials) *s3control.Client {
+	cfg := s.config(c)
+	cfg.BaseEndpoint, cfg.HTTPClient = aws.String("http://lakegate.internal"), s.proxy
+	return s3control.NewFromConfig(cfg)
+}
+
+// vend asks for access in the person's name.
+func (s *server) vend(target string) aws.Credentials {
+	access, err := s.control(s.person).GetDataAccess(context.Background(), &s3control.GetDataAccessInput{
+		AccountId: aws.String(dataAccount), Target: &target, Permission: types.PermissionRead,
+	})
+	must(s.b, err)
+	return aws.Credentials{AccessKeyID: *access.Credentials.AccessKeyId, SecretAccessKey: *access.Credentials.SecretAccessKey, SessionToken: *access.Credentials.SessionToken}
+}
+
+// put stores an object as the account's administrator.
+func (s *server) put(key string, size int) {
+	client := s3.NewFromConfig(s.config(s.administrator(dataAccount)), func(o *s3.Options) { o.UsePathStyle = true })
+	_, err := client.PutObject(context.Background(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: &key, Body: bytes.NewReader(make([]byte, size))})
 	must(s.b, err)
 }
 
