@@ -22,8 +22,9 @@ const (
 func (t *Trail) run() {
 	defer close(t.stopped)
 	ctx := context.Background()
-	tick, sweep, deliver := time.NewTicker(batchTime), time.NewTicker(sweepTime), time.NewTicker(deliverTime)
+	tick, sweep, deliver, head := time.NewTicker(batchTime), time.NewTicker(sweepTime), time.NewTicker(deliverTime), time.NewTicker(headTime)
 	defer tick.Stop()
+	defer head.Stop()
 	defer sweep.Stop()
 	defer deliver.Stop()
 	sweeping := true
@@ -40,6 +41,8 @@ func (t *Trail) run() {
 			close(done)
 		case <-sweep.C:
 			sweeping = true
+		case <-head.C:
+			t.noteHead(ctx)
 		case <-deliver.C:
 			if _, err := t.deliver(ctx, t.cfg.DB.Now().Add(-overdue), nil); err != nil {
 				t.cfg.Log.ErrorContext(ctx, "cannot deliver the outbox to the audit log", slog.Any("error", err))
@@ -92,7 +95,7 @@ func (t *Trail) recover(ctx context.Context) error {
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	logged, err := loggedAlready(t.cfg.Dir, ids)
+	logged, err := t.log.loggedAlready(ctx, ids)
 	if err != nil {
 		return err
 	}

@@ -213,7 +213,7 @@ func appendSteps(b []byte, steps []Step) []byte {
 	return append(b, ']')
 }
 
-const hex = "0123456789abcdef"
+const digits = "0123456789abcdef"
 
 // appendText writes a JSON string. Beyond what JSON asks for, it escapes what would change how a line looks in a
 // terminal or a viewer: all control characters, line separators, and marks that turn the direction of text.
@@ -238,7 +238,7 @@ func appendText(b []byte, s string) []byte {
 			case '\t':
 				b = append(b, '\\', 't')
 			default:
-				b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
+				b = append(b, '\\', 'u', '0', '0', digits[c>>4], digits[c&0xf])
 			}
 			i++
 			start = i
@@ -247,7 +247,7 @@ func appendText(b []byte, s string) []byte {
 		r, size := utf8.DecodeRuneInString(s[i:])
 		if r == utf8.RuneError && size == 1 || misleading(r) {
 			b = append(b, s[start:i]...)
-			b = append(b, '\\', 'u', hex[r>>12&0xf], hex[r>>8&0xf], hex[r>>4&0xf], hex[r&0xf])
+			b = append(b, '\\', 'u', digits[r>>12&0xf], digits[r>>8&0xf], digits[r>>4&0xf], digits[r&0xf])
 			start = i + size
 		}
 		i += size

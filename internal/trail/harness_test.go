@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -90,22 +88,25 @@ func (h *house) crash(t testing.TB) {
 	}
 }
 
-// lines are all lines of the log.
+// lines are all records of the log, as they lie there.
 func (h *house) lines(t testing.TB) []string {
 	t.Helper()
-	var all []string
-	files, err := filepath.Glob(filepath.Join(h.cfg.Dir, "*.jsonl"))
+	return recordsIn(t, h.cfg.Dir)
+}
+
+// recordsIn are the records of the log in a folder, whose chain has to hold.
+func recordsIn(t testing.TB, dir string) (all []string) {
+	t.Helper()
+	err := ReadDir(context.Background(), dir, Position{}, func(_ Position, record []byte) error {
+		all = append(all, string(record))
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range files {
-		text, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(text)) {
-			all = append(all, strings.TrimSuffix(line, "\n"))
-		}
+	v, err := Verify(context.Background(), dir, nil)
+	if err != nil || v.Broken != nil || int(v.Records) != len(all) {
+		t.Fatalf("the chain of %d records does not hold: %+v, %v", len(all), v, err)
 	}
 	return all
 }
@@ -203,6 +204,7 @@ func mateo() *caller.Identity {
 var (
 	readOp  = Operation{Source: "sts.amazonaws.com", Name: "GetCallerIdentity", ReadOnly: true}
 	writeOp = Operation{Source: "iam.amazonaws.com", Name: "CreateUser"}
+	putOp   = Operation{Source: "s3.amazonaws.com", Name: "PutObject", Data: true}
 	getOp   = Operation{Source: "s3.amazonaws.com", Name: "GetObject", ReadOnly: true, Data: true}
 )
 

@@ -2,6 +2,7 @@ package trail
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -87,14 +88,17 @@ func (t *Trail) deliver(ctx context.Context, before time.Time, logged map[string
 		if err != nil || len(rows) == 0 {
 			return n, err
 		}
+		var records [][]byte
 		for _, p := range rows {
-			if logged[p.id] {
-				continue
+			if !logged[p.id] {
+				records = append(records, []byte(p.record))
 			}
-			if err := t.log.Append([]byte(p.record)); err != nil {
+		}
+		if len(records) > 0 {
+			if err := t.log.Append(true, records...); err != nil {
 				return n, err
 			}
-			n++
+			n += len(records)
 		}
 		err = t.cfg.DB.Update(ctx, func(tx *store.Tx) error {
 			for _, p := range rows {
@@ -199,4 +203,35 @@ func (s *search) run(ctx context.Context, q store.Querier) ([]found, error) {
 // byRequest finds the copy of a request's record that an account has. Those of nobody's account have "".
 func byRequest(ctx context.Context, q store.Querier, account, requestID string) (found, error) {
 	return store.One(ctx, q, scanFound, selectEvents+` WHERE request_id = ? AND account = ? ORDER BY time DESC, id DESC LIMIT 1`, requestID, account)
+}
+
+// putHead notes how far the log of a node has come. It never goes back.
+func putHead(ctx context.Context, tx *store.Tx, node string, at mark, now time.Time) error {
+	_, err := tx.Exec(ctx, `INSERT INTO audit_heads (node, segment, position, entry, hash, time) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (node) DO UPDATE SET segment = excluded.segment, position = excluded.position, entry = excluded.entry, hash = excluded.hash, time = excluded.time
+		WHERE excluded.segment > audit_heads.segment OR excluded.segment = audit_heads.segment AND excluded.position >= audit_heads.position`,
+		node, int64(at.segment), at.offset, int64(at.entry), at.head.String(), store.Millis(now)) //nolint:gosec // neither reaches 2^63
+	return err
+}
+
+// knownHeads are the marks of all nodes.
+func knownHeads(ctx context.Context, q store.Querier) (map[string]mark, error) {
+	known := map[string]mark{}
+	type row struct {
+		node string
+		at   mark
+	}
+	scan := func(s store.Scanner) (r row, err error) {
+		var segment, entry int64
+		var head string
+		if err := s.Scan(&r.node, &segment, &r.at.offset, &entry, &head); err != nil {
+			return r, err
+		}
+		r.at.segment, r.at.entry = uint64(max(segment, 0)), uint64(max(entry, 0)) //nolint:gosec // not negative
+		if !r.at.head.read([]byte(head)) {
+			return r, fmt.Errorf("the head of node %.40q is not a hash", r.node)
+		}
+		return r, nil
+	}
+	return known, store.Each(ctx, q, scan, func(r row) error { known[r.node] = r.at; return nil }, `SELECT node, segment, position, entry, hash FROM audit_heads`)
 }

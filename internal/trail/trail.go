@@ -20,14 +20,30 @@ type Config struct {
 	DB *store.DB
 	// Dir is the folder of the log.
 	Dir string
-	// Required makes Finish fail when the log cannot take a record, and forces each record to the disk before it returns.
+	// Required makes Finish fail when the log cannot take a record.
 	Required bool
-	// Retention is how long LookupEvents and Why remember; zero or less is DefaultRetention. The log is never deleted here.
+	// Sync says which records are on the disk, and not only with the operating system, before Finish returns; "" is
+	// SyncAlways with Required, else SyncBatched.
+	Sync Sync
+	// KeepLog is how long segments of the log are kept; zero or less is for ever.
+	KeepLog time.Duration
+	// Retention is how long LookupEvents and Why remember; zero or less is DefaultRetention.
 	Retention time.Duration
 	Log       *slog.Logger
 	// NewID makes event ids; nil takes random UUIDs.
 	NewID func() string
 }
+
+// Sync is when records are forced to the disk.
+type Sync string
+
+const (
+	// SyncAlways forces each record to the disk before Finish returns.
+	SyncAlways Sync = "always"
+	// SyncBatched forces those of API calls that succeeded, whose answers may be credentials, and leaves those of data
+	// events and of failures a fifth of a second, which a loss of power can lose.
+	SyncBatched Sync = "batched"
+)
 
 // DefaultRetention is CloudTrail's.
 const DefaultRetention = 90 * 24 * time.Hour
@@ -52,6 +68,8 @@ type Trail struct {
 
 	failures atomic.Int64
 	dropped  atomic.Int64
+	tampered atomic.Bool
+	noted    mark // the background task's, and Open's and Close's
 }
 
 // Open opens the log, delivers to it what a crash left in the outbox, and starts the background task.
@@ -70,13 +88,20 @@ func Open(ctx context.Context, cfg Config) (*Trail, error) {
 		strangers: budget{perSecond: 10, most: 1000, now: cfg.DB.Now}, refused: budget{perSecond: 100, most: 5000, now: cfg.DB.Now},
 		visitors: budget{perSecond: 10, most: 1000, now: cfg.DB.Now},
 	}
-	log, cut, err := OpenLog(LogConfig{Dir: cfg.Dir, Now: cfg.DB.Now, Durable: cfg.Required, Failed: t.lost})
+	if cfg.Sync == "" {
+		t.cfg.Sync = SyncBatched
+		if cfg.Required {
+			t.cfg.Sync = SyncAlways
+		}
+	}
+	log, found, err := OpenLog(LogConfig{Dir: cfg.Dir, Now: cfg.DB.Now, Keep: cfg.KeepLog, Failed: t.failed, Log: cfg.Log})
 	if err != nil {
 		return nil, err
 	}
 	t.log = log
-	if cut > 0 {
-		cfg.Log.WarnContext(ctx, "cut a torn line off the audit log", slog.Int64("bytes", cut))
+	t.tell(ctx, found)
+	if err := t.checkHead(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("check the head of the audit log: %w", err), log.Close())
 	}
 	if err := t.recover(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("deliver outbox: %w", err), log.Close())
@@ -93,8 +118,27 @@ func (t *Trail) NamePeople(names func(*caller.Identity) string) { t.names = name
 func (t *Trail) Close() error {
 	t.closing.Do(func() { close(t.stop) })
 	<-t.stopped
-	return t.log.Close()
+	err := t.log.Close()
+	t.noteHead(context.Background())
+	return err
 }
+
+// tell tells the operator what the start has found of the log.
+func (t *Trail) tell(ctx context.Context, found Recovery) {
+	if found.Cut > 0 {
+		t.cfg.Log.WarnContext(ctx, "cut off the end of the audit log: no write had completed it", slog.Int64("bytes", found.Cut), slog.String("kept", found.CutTo))
+	}
+	if found.Damage != nil {
+		t.tampered.Store(true)
+		t.cfg.Log.ErrorContext(ctx, "the audit log is damaged; it goes on in a new segment", slog.String("damage", found.Damage.String()))
+	}
+}
+
+// Log is the log, for those who deliver or search what it has.
+func (t *Trail) Log() *Log { return t.log }
+
+// Tampered reports whether the start found that the log was altered or that its end is missing.
+func (t *Trail) Tampered() bool { return t.tampered.Load() }
 
 // Failures counts records that the log did not take, and writes that the disk may have lost.
 func (t *Trail) Failures() int64 { return t.failures.Load() }
@@ -139,7 +183,7 @@ func (e *Entry) RecordChange(ctx context.Context, tx *store.Tx, revision int64) 
 		// Work that outlives its request has records of its own.
 		e.ids = nil
 	}
-	rows, _ := e.rows(ctx, nil)
+	rows := e.rows(ctx, nil)
 	for _, r := range rows {
 		if err := r.put(ctx, tx); err != nil {
 			return err
@@ -157,12 +201,18 @@ func (t *Trail) Finish(ctx context.Context, e *Entry, failure error) error {
 		e.mu.Unlock()
 		return nil
 	}
-	rows, text := e.rows(ctx, failure)
+	rows := e.rows(ctx, failure)
 	committed := e.committed
 	e.finished = true
 	e.mu.Unlock()
 
-	err := t.log.Append(text)
+	records := make([][]byte, len(rows))
+	for i, r := range rows {
+		records[i] = r.record
+	}
+	// A change is in the database by now, with its record.
+	durable := t.cfg.Sync == SyncAlways || !e.data && !committed && failure == nil
+	err := t.log.Append(durable, records...)
 	for _, r := range rows {
 		r.delivered = err == nil
 		t.keep(r, committed, failure != nil)
@@ -178,10 +228,10 @@ func (t *Trail) Finish(ctx context.Context, e *Entry, failure error) error {
 	return nil
 }
 
-// lost is told by the log that the disk may not have what it took.
-func (t *Trail) lost(err error) {
+// failed is told by the log that the disk may not have what it took.
+func (t *Trail) failed(err error) {
 	t.failures.Add(1)
-	t.cfg.Log.Error("the audit log may have lost its last second", slog.Any("error", err))
+	t.cfg.Log.Error("the audit log may have lost what it took in the last fifth of a second", slog.Any("error", err))
 }
 
 // keep sends a record on its way to the database, if it belongs there.
@@ -194,7 +244,7 @@ func (t *Trail) keep(r *row, committed, failed bool) {
 		case <-t.stopped:
 		}
 		return
-	case r.data && !failed:
+	case r.data && !failed && (r.delivered || r.readOnly || !t.cfg.Required):
 		return
 	case r.account == "" && !t.strangers.spend(), r.account != "" && r.stranger && !r.data && !t.visitors.spend(), r.account != "" && r.data && !t.refused.spend():
 		t.dropped.Add(1)
@@ -210,9 +260,9 @@ func (t *Trail) keep(r *row, committed, failed bool) {
 // usualSize is what most records take, in bytes.
 const usualSize = 2 << 10
 
-// rows makes the copies of the record: one for the caller's account, one for each other account that has a part; and
-// their lines. The entry's lock is held.
-func (e *Entry) rows(ctx context.Context, failure error) (rows []*row, text []byte) {
+// rows makes the copies of the record: one for the caller's account, one for each other account that has a part. The
+// entry's lock is held.
+func (e *Entry) rows(ctx context.Context, failure error) (rows []*row) {
 	req := caller.RequestFrom(ctx)
 	at := e.trail.cfg.DB.Now()
 	record := e.record(req, at, failure)
@@ -225,18 +275,15 @@ func (e *Entry) rows(ctx context.Context, failure error) (rows []*row, text []by
 		accessKey = e.caller.AccessKeyID
 	}
 	shared := record.appendShared(make([]byte, 0, usualSize))
-	text = make([]byte, 0, len(accounts)*(len(shared)+usualSize/2))
+	text := make([]byte, 0, len(accounts)*(len(shared)+usualSize/2))
 	steps := string(appendSteps(nil, fitting(e.steps, maxStepBytes)))
-	for i, account := range accounts {
+	for _, account := range accounts {
 		if e.ids[account] == "" {
 			e.ids[account] = e.trail.cfg.NewID()
 		}
 		record.EventID, record.RecipientAccountID = e.ids[account], account
 		if len(accounts) > 1 {
 			record.SharedEventID = e.shared
-		}
-		if i > 0 {
-			text = append(text, '\n')
 		}
 		start := len(text)
 		text = record.appendOwn(append(text, shared...))
@@ -245,7 +292,7 @@ func (e *Entry) rows(ctx context.Context, failure error) (rows []*row, text []by
 			stranger: e.caller == nil || e.caller.Account == "", user: userName(e.caller), accessKey: accessKey, request: req.ID, resources: record.Resources, record: text[start:len(text):len(text)], steps: steps,
 		})
 	}
-	return rows, text
+	return rows
 }
 
 // recipients are the accounts that get a copy, the caller's first. "" stands for nobody's: a request that was not

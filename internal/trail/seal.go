@@ -1,0 +1,172 @@
+package trail
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// sweepSegments is how often the log looks for segments whose time is over.
+const sweepSegments = time.Hour
+
+// wake has segments that take no more lines compressed.
+func (l *Log) wake() {
+	select {
+	case l.sealing <- struct{}{}:
+	default:
+	}
+}
+
+// keepSealing compresses segments and removes those whose time is over.
+func (l *Log) keepSealing() {
+	defer l.done.Done()
+	sweep := time.NewTicker(sweepSegments)
+	defer sweep.Stop()
+	for {
+		select {
+		case <-l.sealing:
+		case <-sweep.C:
+		case <-l.stop:
+			return
+		}
+		if err := l.seal(); err != nil && !errors.Is(err, ErrClosed) {
+			l.cfg.Log.Error("cannot seal a segment of the audit log", slog.Any("error", err))
+		}
+		if err := l.expire(); err != nil {
+			l.cfg.Log.Error("cannot remove old segments of the audit log", slog.Any("error", err))
+		}
+	}
+}
+
+// seal compresses the segments before the last one.
+func (l *Log) seal() error {
+	l.tending.Lock()
+	defer l.tending.Unlock()
+	all, err := segmentsIn(l.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	for _, s := range all[:max(0, len(all)-1)] {
+		if !s.plain {
+			continue
+		}
+		if err := l.compress(s.number); err != nil {
+			return fmt.Errorf("segment %d: %w", s.number, err)
+		}
+	}
+	return nil
+}
+
+// compress replaces a segment by its compressed form. The original goes when the other is on the disk.
+func (l *Log) compress(n uint64) (err error) {
+	in, err := os.Open(segmentPath(l.cfg.Dir, n, plainEnd))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	path := segmentPath(l.cfg.Dir, n, sealedEnd)
+	temporary := path + ".tmp"
+	out, err := os.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600) //nolint:gosec // a file of the log
+	if err != nil {
+		return err
+	}
+	err = errors.Join(l.pack(out, in), out.Sync(), out.Close())
+	if err == nil {
+		// Whoever looks at the age of a segment sees that of its last line.
+		err = os.Chtimes(temporary, info.ModTime(), info.ModTime())
+	}
+	if err == nil {
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temporary))
+	}
+	if err := syncDir(l.cfg.Dir); err != nil {
+		return err
+	}
+	return os.Remove(segmentPath(l.cfg.Dir, n, plainEnd))
+}
+
+func (l *Log) pack(out io.Writer, in io.Reader) error {
+	z, err := zstd.NewWriter(out, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderCRC(true))
+	if err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-l.stop:
+			return errors.Join(ErrClosed, z.Close())
+		default:
+		}
+		_, err := io.CopyN(z, in, 1<<20)
+		if errors.Is(err, io.EOF) {
+			return z.Close()
+		}
+		if err != nil {
+			return errors.Join(err, z.Close())
+		}
+	}
+}
+
+// expire removes the oldest segments when the time of their last record is over. The log first says so itself, so that
+// segments that somebody else removed are told from them.
+func (l *Log) expire() error {
+	l.tending.Lock()
+	defer l.tending.Unlock()
+	if l.cfg.Keep <= 0 {
+		return nil
+	}
+	all, err := segmentsIn(l.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	before := l.cfg.Now().Add(-l.cfg.Keep)
+	gone := 0
+	for gone < len(all)-1 && !all[gone].plain {
+		info, err := os.Stat(segmentPath(l.cfg.Dir, all[gone].number, sealedEnd))
+		if err != nil {
+			return err
+		}
+		if !info.ModTime().Before(before) {
+			break
+		}
+		gone++
+	}
+	if gone == 0 {
+		return nil
+	}
+	if err := l.noteRemoved(all[gone].number); err != nil {
+		return err
+	}
+	for _, s := range all[:gone] {
+		if err := os.Remove(segmentPath(l.cfg.Dir, s.number, sealedEnd)); err != nil {
+			return err
+		}
+		l.cfg.Log.Info("removed a segment of the audit log: its time is over", slog.Uint64("segment", s.number))
+	}
+	return syncDir(l.cfg.Dir)
+}
+
+func (l *Log) noteRemoved(oldest uint64) error {
+	l.writing.Lock()
+	before := l.oldest
+	l.oldest = oldest
+	err := l.note(noteRemoved, "")
+	if err != nil {
+		l.oldest = before
+	}
+	l.writing.Unlock()
+	if err != nil {
+		return err
+	}
+	return l.force()
+}
