@@ -180,6 +180,9 @@ func (x *exchange) answer(ctx context.Context) (a *answer, err error) {
 	ctx = caller.With(ctx, x.caller)
 	x.entry.Caller(x.caller)
 	x.nameThePerson()
+	if err := x.Trail.Ready(); err != nil {
+		return nil, wire.Unavailable("The request cannot be recorded.").Because(err)
+	}
 	if x.leave, err = x.Limiter.enter(principalOf(x.caller, caller.RequestFrom(ctx)), time.Now()); err != nil {
 		x.entry.Step("limits", trail.Fail, "the principal has used up its share")
 		return nil, err

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -200,16 +198,12 @@ func find(what, filter string) string { return what + "?filter=" + url.QueryEsca
 // records are the lines of the audit log.
 func (h *house) records(t testing.TB) (all []map[string]any, text string) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(h.logs, "*.jsonl"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no audit log: %v", err)
-	}
-	for _, f := range files {
-		content, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text += string(content)
+	err := trail.ReadDir(context.Background(), h.logs, trail.Position{}, func(_ trail.Position, record []byte) error {
+		text += string(record) + "\n"
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	for line := range strings.Lines(text) {
 		var r map[string]any

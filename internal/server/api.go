@@ -185,6 +185,9 @@ func (d *apiDoor) answer(ctx context.Context, r *http.Request, call *wire.Call, 
 		entry.Caller(c)
 		ctx = caller.With(ctx, c)
 	}
+	if err := d.trail.Ready(); err != nil {
+		return nil, wire.Unavailable("The request cannot be recorded.").Because(err)
+	}
 	in, err := call.Decode(r, body)
 	if err != nil {
 		entry.Step("input", trail.Fail, err.Error())

@@ -16,6 +16,7 @@ import (
 
 	"github.com/lakegate/lakegate/internal/arn"
 	"github.com/lakegate/lakegate/internal/ldap"
+	"github.com/lakegate/lakegate/internal/trail"
 )
 
 // Config is the configuration of a server. Its zero value, after Defaults, is a working server on loopback. The fields
@@ -107,8 +108,13 @@ type Config struct {
 	Audit struct {
 		// Required refuses requests with 503 when their record cannot be written.
 		Required bool `yaml:"required"`
+		// Sync says which records are on the disk before their request is answered: "always", or "batched" for those of
+		// API calls alone. Default: always where records are required.
+		Sync string `yaml:"sync"`
 		// RetentionDays is how long LookupEvents and Why remember; default 90.
 		RetentionDays int `yaml:"retention_days"`
+		// LogDays is how long the log is kept; default 0, which is for ever.
+		LogDays int `yaml:"log_days"`
 	} `yaml:"audit"`
 
 	// Backends are S3 services that keep buckets, besides those that lakegate backend create makes. DefaultBackend is where
@@ -220,6 +226,9 @@ func (c *Config) check() error {
 			return fmt.Errorf("%s address %q: want host:port", name, addr)
 		}
 	}
+	if s := trail.Sync(c.Audit.Sync); s != "" && s != trail.SyncAlways && s != trail.SyncBatched {
+		return fmt.Errorf("audit.sync %q: want %q or %q", s, trail.SyncAlways, trail.SyncBatched)
+	}
 	if !slices.Contains([]string{Extended, Strict}, c.Compat) {
 		return fmt.Errorf("compat %q: want %q or %q", c.Compat, Extended, Strict)
 	}
@@ -233,7 +242,7 @@ func (c *Config) check() error {
 		return errors.New("tokens.algorithm: strict compatibility signs with RS256 only")
 	}
 	for name, n := range map[string]int{
-		"groups.depth": c.Groups.Depth, "groups.above": c.Groups.Above, "audit.retention_days": c.Audit.RetentionDays, "grants.retention_days": c.Grants.RetentionDays,
+		"groups.depth": c.Groups.Depth, "groups.above": c.Groups.Above, "audit.retention_days": c.Audit.RetentionDays, "audit.log_days": c.Audit.LogDays, "grants.retention_days": c.Grants.RetentionDays,
 		"requests.max_days": c.Requests.MaxDays, "requests.pending_days": c.Requests.PendingDays, "requests.open": c.Requests.Open,
 		"limits.requests": c.Limits.Requests, "limits.shutdown_seconds": c.Limits.ShutdownSeconds,
 	} {

@@ -46,6 +46,13 @@ func (m *meter) show(name, help string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 }
 
+func oneIf(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // followLDAP reports how the LDAP source fares.
 func (m *meter) followLDAP(s *ldap.Source) {
 	m.show("lakegate_ldap_last_success_timestamp_seconds", "When the last synchronisation with LDAP succeeded, in seconds since 1970; 0 for never.", func() float64 {
