@@ -226,6 +226,9 @@ func (c *Config) check() error {
 			return fmt.Errorf("%s address %q: want host:port", name, addr)
 		}
 	}
+	if c.Audit.LogDays < 0 {
+		return fmt.Errorf("audit.log_days %d: want a number of days, or 0 for ever", c.Audit.LogDays)
+	}
 	if s := trail.Sync(c.Audit.Sync); s != "" && s != trail.SyncAlways && s != trail.SyncBatched {
 		return fmt.Errorf("audit.sync %q: want %q or %q", s, trail.SyncAlways, trail.SyncBatched)
 	}
@@ -242,7 +245,7 @@ func (c *Config) check() error {
 		return errors.New("tokens.algorithm: strict compatibility signs with RS256 only")
 	}
 	for name, n := range map[string]int{
-		"groups.depth": c.Groups.Depth, "groups.above": c.Groups.Above, "audit.retention_days": c.Audit.RetentionDays, "audit.log_days": c.Audit.LogDays, "grants.retention_days": c.Grants.RetentionDays,
+		"groups.depth": c.Groups.Depth, "groups.above": c.Groups.Above, "audit.retention_days": c.Audit.RetentionDays, "grants.retention_days": c.Grants.RetentionDays,
 		"requests.max_days": c.Requests.MaxDays, "requests.pending_days": c.Requests.PendingDays, "requests.open": c.Requests.Open,
 		"limits.requests": c.Limits.Requests, "limits.shutdown_seconds": c.Limits.ShutdownSeconds,
 	} {
