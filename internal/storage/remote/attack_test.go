@@ -402,18 +402,11 @@ func TestSuccessBeforeTheContent(t *testing.T) {
 		w.Header().Set("ETag", `"0"`)
 		w.Header().Set("Connection", "close")
 	})
-	stop := make(chan struct{})
-	slow := io.MultiReader(strings.NewReader(strings.Repeat("x", 1<<20)), readerFunc(func([]byte) (int, error) { <-stop; return 0, io.ErrUnexpectedEOF }))
-	_, err := m.PutObject(t.Context(), &storage.PutObjectInput{Key: "k", Body: storage.Body{Reader: slow, Size: 4 << 20, ContentMD5: make([]byte, 16)}})
-	close(stop)
+	_, err := m.PutObject(t.Context(), &storage.PutObjectInput{Key: "k", Body: storage.Body{Reader: io.LimitReader(zeros{}, 256<<20), Size: 256 << 20, ContentMD5: make([]byte, 16)}})
 	if err == nil {
 		t.Error("an upload of which the service has a part is a success")
 	}
 }
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // Headers that would end one header and begin another do not get through.
 func TestHeadersAreNotSplit(t *testing.T) {

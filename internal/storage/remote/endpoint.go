@@ -25,7 +25,8 @@ type Endpoint struct {
 	cfg     Config
 	base    *url.URL
 	pool    http.RoundTripper
-	idle    func() // closes connections that are not in use
+	general *http.Transport // for other addresses than the endpoint's
+	idle    func()          // closes connections that are not in use
 	signer  sigv4.Signer
 	breaker breaker
 	slots   chan struct{}
@@ -66,12 +67,16 @@ func Open(cfg Config, log *slog.Logger, now func() time.Time) (*Endpoint, error)
 		DisableCompression: true, MaxResponseHeaderBytes: maxAnswerHeader, WriteBufferSize: 64 << 10, ReadBufferSize: 64 << 10,
 	}
 	e := &Endpoint{
-		cfg: cfg, base: base, pool: transport, idle: transport.CloseIdleConnections, log: log.With(slog.String("backend", cfg.Name)), now: now,
+		cfg: cfg, base: base, pool: transport, general: transport, idle: transport.CloseIdleConnections, log: log.With(slog.String("backend", cfg.Name)), now: now,
 		signer: sigv4.Signer{
 			AccessKeyID: cfg.AccessKeyID, SecretAccessKey: cfg.SecretAccessKey, SessionToken: cfg.SessionToken,
 			Region: cfg.Region, Service: "s3", Style: sigv4.Literal, Keys: &keys,
 		},
 		breaker: breaker{now: now}, slots: make(chan struct{}, cfg.MaxConnections),
+	}
+	if secured == nil && !cfg.VirtualHost && base.Port() != "" {
+		own := &pool{dial: dialer.DialContext, address: base.Host, most: cfg.MaxConnections}
+		e.pool, e.idle = own, own.CloseIdleConnections
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop

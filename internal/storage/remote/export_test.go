@@ -12,7 +12,12 @@ func OpenDialed(cfg Config, dial func(ctx context.Context, network, address stri
 	if err != nil {
 		return nil, err
 	}
-	e.pool.(*http.Transport).DialContext = dial
+	switch p := e.pool.(type) {
+	case *http.Transport:
+		p.DialContext = dial
+	case *pool:
+		p.dial = dial
+	}
 	return e, nil
 }
 

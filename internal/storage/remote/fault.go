@@ -290,7 +290,7 @@ func explain(err error) string {
 		return "the connection broke: " + op.Op
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return "it does not speak TLS"
-	case strings.Contains(err.Error(), "malformed HTTP"):
+	case errors.Is(err, errHead), strings.Contains(err.Error(), "malformed HTTP"):
 		return "it does not speak HTTP, or wants TLS"
 	}
 	return "the request failed"

@@ -79,7 +79,7 @@ func (e *Endpoint) AssumeRole(ctx context.Context, in AssumeRole) (*TemporaryCre
 	if _, err := signer.Sign(r, hash, asked); err != nil {
 		return nil, failed("the request cannot be signed")
 	}
-	res, err := e.pool.RoundTrip(r)
+	res, err := e.general.RoundTrip(r)
 	if err != nil {
 		return nil, failed(explain(err))
 	}
