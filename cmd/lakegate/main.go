@@ -30,6 +30,10 @@ type cli struct {
 	Grants      grantsCommand      `cmd:"" help:"Import and export access grants."`
 	Request     requestCommand     `cmd:"" help:"Ask for access to a prefix for a time; approve or refuse what people ask for."`
 	Revoke      revokeCommand      `cmd:"" help:"End sessions before their time: what to end is in the flags of create, which may be left out (lakegate revoke --person …)."`
+	WhoCan      whoCanCommand      `cmd:"" name:"who-can" help:"List who reaches a prefix, and by which grant, group and application."`
+	WhatCan     whatCanCommand     `cmd:"" name:"what-can" help:"List what a person reaches."`
+	Diff        diffCommand        `cmd:"" help:"Tell who would gain or lose what if a grant were made or deleted, without doing it."`
+	Lint        lintCommand        `cmd:"" help:"Look for grants that nobody may have meant: wide, redundant, dead, never used, leaking."`
 	Why         whyCommand         `cmd:"" help:"Tell, step by step, why a request was answered as it was."`
 	Doctor      doctorCommand      `cmd:"" help:"Walk from an issuer to the data, tell which step fails and what mends it."`
 	Operations  operationsCommand  `cmd:"" help:"Print which operations of which service are implemented."`

@@ -10,10 +10,11 @@ import (
 )
 
 type whyCommand struct {
-	RequestID string `arg:"" help:"The request id that the client was given."`
-	Dir       string `required:"" help:"The directory of the running server."`
-	Account   string `help:"The account whose copy of the record to read; the management account by default."`
-	JSON      bool   `help:"Print the answer as it is."`
+	asker
+	about
+	RequestID  string `arg:"" help:"The request id that the client was given; with --as the target, such as s3://lake/red/*."`
+	Permission string `arg:"" optional:"" default:"" enum:"READ,WRITE,READWRITE," help:"With --as: READ, WRITE or READWRITE."`
+	JSON       bool   `help:"Print the answer as it is."`
 }
 
 type answer struct {
@@ -30,9 +31,12 @@ type answer struct {
 }
 
 func (c *whyCommand) Run(ctx context.Context, s *streams) error {
-	server, err := clientOf(c.Dir, c.Account)
+	server, err := c.client(ctx)
 	if err != nil {
 		return err
+	}
+	if c.As != "" {
+		return c.ask(ctx, s, server, c.RequestID, c.Permission, c.JSON)
 	}
 	if c.JSON {
 		var raw json.RawMessage

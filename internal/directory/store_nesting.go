@@ -166,3 +166,13 @@ func eachNested(ctx context.Context, q store.Querier, storeID, column string, id
 	}
 	return nil
 }
+
+func scanID(s store.Scanner) (id string, err error) { return id, s.Scan(&id) }
+
+func userIDs(ctx context.Context, q store.Querier, storeID, after string, limit int) ([]string, error) {
+	return store.All(ctx, q, scanID, `SELECT id FROM users WHERE store = ? AND id > ? ORDER BY id LIMIT ?`, storeID, after, limit)
+}
+
+func memberIDs(ctx context.Context, q store.Querier, storeID, groupID, after string, limit int) ([]string, error) {
+	return store.All(ctx, q, scanID, `SELECT user_id FROM memberships WHERE store = ? AND group_id = ? AND user_id > ? ORDER BY user_id LIMIT ?`, storeID, groupID, after, limit)
+}

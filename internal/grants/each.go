@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lakegate/lakegate/internal/policy"
 	"github.com/lakegate/lakegate/internal/scope"
 	"github.com/lakegate/lakegate/internal/store"
 )
@@ -110,3 +111,6 @@ func (r *Registry) GrantByID(ctx context.Context, account, id string) (g *Grant,
 	}
 	return g, err == nil, err
 }
+
+// Guard is the policy by which an account lets others at its instance, nil for none. It takes no instance as well.
+func (i *Instance) Guard() *policy.Named { return i.named() }

@@ -71,6 +71,7 @@ type Registry struct {
 	// them and the homes that have some actions alone.
 	homes, denials holdings
 	bounded        atomic.Int64
+	uses           uses
 }
 
 // Open reads everything into memory and follows the changes from then on.

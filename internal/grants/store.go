@@ -277,10 +277,37 @@ func retagGrant(ctx context.Context, tx *store.Tx, g *Grant, tags map[string]str
 
 func deleteGrant(ctx context.Context, tx *store.Tx, account, id string) error {
 	tx.Changed(kindGrant, key(account, id))
+	if _, err := tx.Exec(ctx, `DELETE FROM grant_uses WHERE account = ? AND id = ?`, account, id); err != nil {
+		return err
+	}
 	return tx.MustExec(ctx, `DELETE FROM access_grants WHERE account = ? AND id = ?`, account, id)
 }
 
 // count is how many rows of a table an account has, inside a transaction: what a quota or an emptiness is decided by.
 func count(ctx context.Context, tx *store.Tx, query string, args ...any) (int64, error) {
 	return store.One(ctx, tx, store.Int, query, args...)
+}
+
+// saveUse is no change: see SaveUses. A grant that is gone has no use.
+func saveUse(ctx context.Context, tx *store.Tx, k string, at time.Time) error {
+	account, id := split(k)
+	_, err := tx.Exec(ctx, `INSERT INTO grant_uses (account, id, used) SELECT account, id, CAST(? AS BIGINT) FROM access_grants WHERE account = ? AND id = ?
+		ON CONFLICT (account, id) DO UPDATE SET used = excluded.used WHERE excluded.used > grant_uses.used`, store.Millis(at), account, id)
+	return err
+}
+
+type used struct {
+	id string
+	at int64
+}
+
+func scanUsed(s store.Scanner) (u used, err error) { return u, s.Scan(&u.id, &u.at) }
+
+func readUses(ctx context.Context, q store.Querier, account string, ids []string, into map[string]time.Time) error {
+	c := &conditions{}
+	c.in("id", ids)
+	return store.Each(ctx, q, scanUsed, func(u used) error {
+		into[u.id] = store.Time(u.at)
+		return nil
+	}, `SELECT id, used FROM grant_uses WHERE account = ?`+c.text.String(), append([]any{account}, c.args...)...)
 }

@@ -212,6 +212,13 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		return err
 	}
 	administration := &center.Service{Center: r.center, Accounts: r.accounts, Authorizer: authorizer}
+	doctor := explain.Doctor{
+		Center: r.center, Administration: administration, Tokens: r.tokens, People: r.directory, Roles: principals{r.accounts},
+		Grants: examinedGrants{r.grants, access}, Accounts: r.accounts, Authorizer: authorizer, Now: db.Now,
+	}
+	asked := &explain.Questions{
+		Doctor: &doctor, Holders: examinedGrants{r.grants, access}, Everybody: r.directory, Principals: r.accounts, Buckets: r.buckets, Region: cfg.Region,
+	}
 	services := &services{
 		iam:           &account.IAM{Registry: r.accounts, Authorizer: authorizer, CheckIssuer: visitor.CheckURL},
 		organizations: &account.Organizations{Registry: r.accounts, Authorizer: authorizer},
@@ -222,15 +229,13 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 			SyncService:       ldap.SyncService{Source: r.ldap, Stores: &tokens},
 			RevocationService: session.RevocationService{Revocations: r.revocations, Accounts: r.accounts, Authorizer: authorizer},
 			Service:           explain.Service{Trail: r.trail, Accounts: r.accounts, Authorizer: authorizer},
-			Doctor: explain.Doctor{
-				Center: r.center, Administration: administration, Tokens: r.tokens, People: r.directory, Roles: principals{r.accounts},
-				Grants: examinedGrants{r.grants, access}, Accounts: r.accounts, Authorizer: authorizer, Now: db.Now,
-			},
-			BackendService: bucket.BackendService{Registry: r.buckets, Accounts: knownAccounts{r.accounts}, Authorizer: authorizer},
-			requests:       r.requests,
-			imports:        &grants.ImportService{Service: access, Finder: finder{r.directory}},
-			KeyService:     token.KeyService{Center: r.center, Keys: signing, Authorizer: authorizer},
-			signIn:         r.signIn,
+			Doctor:            doctor,
+			questions:         asked,
+			BackendService:    bucket.BackendService{Registry: r.buckets, Accounts: knownAccounts{r.accounts}, Authorizer: authorizer},
+			requests:          r.requests,
+			imports:           &grants.ImportService{Service: access, Finder: finder{r.directory}},
+			KeyService:        token.KeyService{Center: r.center, Keys: signing, Authorizer: authorizer},
+			signIn:            r.signIn,
 		},
 		s3control: access,
 		sso:       door,
@@ -293,6 +298,7 @@ type ownService struct {
 	session.RevocationService
 	explain.Service
 	explain.Doctor
+	questions
 	token.KeyService
 	bucket.BackendService
 	requests
@@ -310,6 +316,7 @@ type (
 	tokenExchange = *token.Service
 	signIn        = *signin.Service
 	requests      = *request.Service
+	questions     = *explain.Questions
 	imports       = *grants.ImportService
 )
 
@@ -351,6 +358,9 @@ func (r *rooms) tend(ctx context.Context) {
 	if err := r.accounts.SaveUses(ctx); err != nil {
 		r.log.ErrorContext(ctx, "cannot save the last uses of access keys", slog.Any("error", err))
 	}
+	if err := r.grants.SaveUses(ctx); err != nil {
+		r.log.ErrorContext(ctx, "cannot save the last uses of access grants", slog.Any("error", err))
+	}
 }
 
 func (r *rooms) close() error {
@@ -363,6 +373,9 @@ func (r *rooms) close() error {
 	}
 	if r.accounts != nil {
 		errs = append(errs, r.accounts.SaveUses(context.Background()))
+	}
+	if r.grants != nil {
+		errs = append(errs, r.grants.SaveUses(context.Background()))
 	}
 	if r.buckets != nil {
 		r.buckets.Close()

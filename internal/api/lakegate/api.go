@@ -38,11 +38,13 @@ type Service interface {
 	DescribeDirectorySync(ctx context.Context, in *DescribeDirectorySyncInput) (*DescribeDirectorySyncOutput, error)
 	DetachBucket(ctx context.Context, in *DetachBucketInput) (*DetachBucketOutput, error)
 	Diagnose(ctx context.Context, in *DiagnoseInput) (*DiagnoseOutput, error)
+	DiffGrant(ctx context.Context, in *DiffGrantInput) (*DiffGrantOutput, error)
 	ExportAccessGrants(ctx context.Context, in *ExportAccessGrantsInput) (*ExportAccessGrantsOutput, error)
 	GetAccessRequest(ctx context.Context, in *GetAccessRequestInput) (*GetAccessRequestOutput, error)
 	GetBackend(ctx context.Context, in *GetBackendInput) (*GetBackendOutput, error)
 	GetSignInProvider(ctx context.Context, in *GetSignInProviderInput) (*GetSignInProviderOutput, error)
 	ImportAccessGrants(ctx context.Context, in *ImportAccessGrantsInput) (*ImportAccessGrantsOutput, error)
+	LintGrants(ctx context.Context, in *LintGrantsInput) (*LintGrantsOutput, error)
 	ListAccessRequests(ctx context.Context, in *ListAccessRequestsInput) (*ListAccessRequestsOutput, error)
 	ListBackends(ctx context.Context, in *ListBackendsInput) (*ListBackendsOutput, error)
 	ListBucketPlaces(ctx context.Context, in *ListBucketPlacesInput) (*ListBucketPlacesOutput, error)
@@ -55,7 +57,10 @@ type Service interface {
 	StartDirectorySync(ctx context.Context, in *StartDirectorySyncInput) (*StartDirectorySyncOutput, error)
 	TestBackend(ctx context.Context, in *TestBackendInput) (*TestBackendOutput, error)
 	UpdateBackend(ctx context.Context, in *UpdateBackendInput) (*UpdateBackendOutput, error)
+	WhatCan(ctx context.Context, in *WhatCanInput) (*WhatCanOutput, error)
+	WhoCan(ctx context.Context, in *WhoCanInput) (*WhoCanOutput, error)
 	Why(ctx context.Context, in *WhyInput) (*WhyOutput, error)
+	WhyAs(ctx context.Context, in *WhyAsInput) (*WhyAsOutput, error)
 	WithdrawAccessRequest(ctx context.Context, in *WithdrawAccessRequestInput) (*WithdrawAccessRequestOutput, error)
 }
 
@@ -76,11 +81,13 @@ func Operations(impl any) []wire.Operation {
 		wire.Op[DescribeDirectorySyncInput, DescribeDirectorySyncOutput](impl, wire.OperationModel{Name: "DescribeDirectorySync", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[DetachBucketInput, DetachBucketOutput](impl, wire.OperationModel{Name: "DetachBucket", Method: "POST", URI: "/"}),
 		wire.Op[DiagnoseInput, DiagnoseOutput](impl, wire.OperationModel{Name: "Diagnose", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[DiffGrantInput, DiffGrantOutput](impl, wire.OperationModel{Name: "DiffGrant", Method: "POST", URI: "/"}),
 		wire.Op[ExportAccessGrantsInput, ExportAccessGrantsOutput](impl, wire.OperationModel{Name: "ExportAccessGrants", Method: "POST", URI: "/"}),
 		wire.Op[GetAccessRequestInput, GetAccessRequestOutput](impl, wire.OperationModel{Name: "GetAccessRequest", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[GetBackendInput, GetBackendOutput](impl, wire.OperationModel{Name: "GetBackend", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[GetSignInProviderInput, GetSignInProviderOutput](impl, wire.OperationModel{Name: "GetSignInProvider", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ImportAccessGrantsInput, ImportAccessGrantsOutput](impl, wire.OperationModel{Name: "ImportAccessGrants", Method: "POST", URI: "/"}),
+		wire.Op[LintGrantsInput, LintGrantsOutput](impl, wire.OperationModel{Name: "LintGrants", Method: "POST", URI: "/"}),
 		wire.Op[ListAccessRequestsInput, ListAccessRequestsOutput](impl, wire.OperationModel{Name: "ListAccessRequests", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListBackendsInput, ListBackendsOutput](impl, wire.OperationModel{Name: "ListBackends", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListBucketPlacesInput, ListBucketPlacesOutput](impl, wire.OperationModel{Name: "ListBucketPlaces", Method: "POST", URI: "/", ReadOnly: true}),
@@ -93,7 +100,10 @@ func Operations(impl any) []wire.Operation {
 		wire.Op[StartDirectorySyncInput, StartDirectorySyncOutput](impl, wire.OperationModel{Name: "StartDirectorySync", Method: "POST", URI: "/"}),
 		wire.Op[TestBackendInput, TestBackendOutput](impl, wire.OperationModel{Name: "TestBackend", Method: "POST", URI: "/"}),
 		wire.Op[UpdateBackendInput, UpdateBackendOutput](impl, wire.OperationModel{Name: "UpdateBackend", Method: "POST", URI: "/"}),
+		wire.Op[WhatCanInput, WhatCanOutput](impl, wire.OperationModel{Name: "WhatCan", Method: "POST", URI: "/"}),
+		wire.Op[WhoCanInput, WhoCanOutput](impl, wire.OperationModel{Name: "WhoCan", Method: "POST", URI: "/"}),
 		wire.Op[WhyInput, WhyOutput](impl, wire.OperationModel{Name: "Why", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[WhyAsInput, WhyAsOutput](impl, wire.OperationModel{Name: "WhyAs", Method: "POST", URI: "/"}),
 		wire.Op[WithdrawAccessRequestInput, WithdrawAccessRequestOutput](impl, wire.OperationModel{Name: "WithdrawAccessRequest", Method: "POST", URI: "/"}),
 	}
 }
@@ -298,6 +308,26 @@ type DiagnoseOutput struct {
 	Findings    []Finding `aws:"Findings,Findings,required"`
 }
 
+// DiffGrantInput is what DiffGrant takes.
+type DiffGrantInput struct {
+	AccessGrantId *string          `aws:"AccessGrantId,Text"`
+	Scope         *string          `aws:"Scope,AccessTarget"`
+	Permission    *Permission      `aws:"Permission,Permission"`
+	GranteeType   *DiffGranteeType `aws:"GranteeType,DiffGranteeType"`
+	Grantee       *string          `aws:"Grantee,AccessPerson"`
+	Application   *string          `aws:"Application,AccessPerson"`
+	AccountId     *string          `aws:"AccountId,AccountId"`
+	MaxResults    *int             `aws:"MaxResults,AccessPage"`
+	NextToken     *string          `aws:"NextToken,AccessToken"`
+}
+
+// DiffGrantOutput is what DiffGrant answers.
+type DiffGrantOutput struct {
+	AccountId string         `aws:"AccountId,AccountId,required"`
+	Changes   []AccessChange `aws:"Changes,AccessChanges,required"`
+	NextToken *string        `aws:"NextToken,AccessToken"`
+}
+
 // ExportAccessGrantsInput is what ExportAccessGrants takes.
 type ExportAccessGrantsInput struct {
 	AccountId  string  `aws:"AccountId,AccountId,required"`
@@ -363,6 +393,20 @@ type ImportAccessGrantsInput struct {
 type ImportAccessGrantsOutput struct {
 	Results []GrantImportResult `aws:"Results,GrantImportResults,required"`
 	Made    int                 `aws:"Made,Count,required"`
+}
+
+// LintGrantsInput is what LintGrants takes.
+type LintGrantsInput struct {
+	AccountId  *string `aws:"AccountId,AccountId"`
+	MaxResults *int    `aws:"MaxResults,AccessPage"`
+	NextToken  *string `aws:"NextToken,AccessToken"`
+}
+
+// LintGrantsOutput is what LintGrants answers.
+type LintGrantsOutput struct {
+	AccountId string         `aws:"AccountId,AccountId,required"`
+	Findings  []GrantFinding `aws:"Findings,GrantFindings,required"`
+	NextToken *string        `aws:"NextToken,AccessToken"`
 }
 
 // ListAccessRequestsInput is what ListAccessRequests takes.
@@ -526,6 +570,41 @@ type UpdateBackendOutput struct {
 	Backend *Backend `aws:"Backend,Backend,required"`
 }
 
+// WhatCanInput is what WhatCan takes.
+type WhatCanInput struct {
+	Person         string  `aws:"Person,AccessPerson,required"`
+	AccountId      *string `aws:"AccountId,AccountId"`
+	IncludeRefused *bool   `aws:"IncludeRefused,Flag"`
+	MaxResults     *int    `aws:"MaxResults,AccessPage"`
+	NextToken      *string `aws:"NextToken,AccessToken"`
+}
+
+// WhatCanOutput is what WhatCan answers.
+type WhatCanOutput struct {
+	AccountId string        `aws:"AccountId,AccountId,required"`
+	PersonId  string        `aws:"PersonId,Text,required"`
+	Name      *string       `aws:"Name,Text"`
+	Entries   []AccessEntry `aws:"Entries,AccessEntries,required"`
+	NextToken *string       `aws:"NextToken,AccessToken"`
+}
+
+// WhoCanInput is what WhoCan takes.
+type WhoCanInput struct {
+	Target         string      `aws:"Target,AccessTarget,required"`
+	Permission     *Permission `aws:"Permission,Permission"`
+	AccountId      *string     `aws:"AccountId,AccountId"`
+	IncludeRefused *bool       `aws:"IncludeRefused,Flag"`
+	MaxResults     *int        `aws:"MaxResults,AccessPage"`
+	NextToken      *string     `aws:"NextToken,AccessToken"`
+}
+
+// WhoCanOutput is what WhoCan answers.
+type WhoCanOutput struct {
+	AccountId string        `aws:"AccountId,AccountId,required"`
+	Entries   []AccessEntry `aws:"Entries,AccessEntries,required"`
+	NextToken *string       `aws:"NextToken,AccessToken"`
+}
+
 // WhyInput is what Why takes.
 type WhyInput struct {
 	RequestId string `aws:"RequestId,RequestId,required"`
@@ -545,6 +624,25 @@ type WhyOutput struct {
 	Steps     []Step    `aws:"Steps,Steps,required"`
 }
 
+// WhyAsInput is what WhyAs takes.
+type WhyAsInput struct {
+	Person      string     `aws:"Person,AccessPerson,required"`
+	Target      string     `aws:"Target,AccessTarget,required"`
+	Permission  Permission `aws:"Permission,Permission,required"`
+	Application *string    `aws:"Application,AccessPerson"`
+	AccountId   *string    `aws:"AccountId,AccountId"`
+	RoleArn     *string    `aws:"RoleArn,ResourceArn"`
+}
+
+// WhyAsOutput is what WhyAs answers.
+type WhyAsOutput struct {
+	Allowed       bool      `aws:"Allowed,Boolean,required"`
+	Findings      []Finding `aws:"Findings,Findings,required"`
+	AccessGrantId *string   `aws:"AccessGrantId,Text"`
+	Nearest       *string   `aws:"Nearest,Text"`
+	Missing       *string   `aws:"Missing,Text"`
+}
+
 // WithdrawAccessRequestInput is what WithdrawAccessRequest takes.
 type WithdrawAccessRequestInput struct {
 	AccessRequestId string `aws:"AccessRequestId,AccessRequestId,required"`
@@ -554,6 +652,66 @@ type WithdrawAccessRequestInput struct {
 type WithdrawAccessRequestOutput struct {
 	AccessRequest *AccessRequest `aws:"AccessRequest,AccessRequest,required"`
 }
+
+// AccessChange is a structure of the service.
+type AccessChange struct {
+	PrincipalType AccessPrincipalType `aws:"PrincipalType,AccessPrincipalType,required"`
+	PrincipalId   string              `aws:"PrincipalId,Text,required"`
+	Name          *string             `aws:"Name,Text"`
+	Change        AccessChangeKind    `aws:"Change,AccessChangeKind,required"`
+	Scope         string              `aws:"Scope,Text,required"`
+	Permission    *Permission         `aws:"Permission,Permission"`
+	Applications  []string            `aws:"Applications,AccessNames"`
+	Why           *string             `aws:"Why,Text"`
+}
+
+// AccessChangeKind is one of the texts that the service names.
+type AccessChangeKind string
+
+// The values of AccessChangeKind.
+const (
+	AccessChangeKindGAINS     AccessChangeKind = "GAINS"
+	AccessChangeKindLOSES     AccessChangeKind = "LOSES"
+	AccessChangeKindUNCHANGED AccessChangeKind = "UNCHANGED"
+)
+
+// AccessEntry is a structure of the service.
+type AccessEntry struct {
+	PrincipalType AccessPrincipalType `aws:"PrincipalType,AccessPrincipalType,required"`
+	PrincipalId   string              `aws:"PrincipalId,Text,required"`
+	Name          *string             `aws:"Name,Text"`
+	Effective     bool                `aws:"Effective,Boolean,required"`
+	Permission    *Permission         `aws:"Permission,Permission"`
+	Why           *string             `aws:"Why,Text"`
+	Method        AccessMethod        `aws:"Method,AccessMethod,required"`
+	AccessGrantId *string             `aws:"AccessGrantId,Text"`
+	GrantScope    *string             `aws:"GrantScope,Text"`
+	GranteeType   *string             `aws:"GranteeType,Text"`
+	GranteeId     *string             `aws:"GranteeId,Text"`
+	GroupPath     []string            `aws:"GroupPath,AccessNames"`
+	Applications  []string            `aws:"Applications,AccessNames"`
+	Actions       []string            `aws:"Actions,AccessNames"`
+	NotBefore     *time.Time          `aws:"NotBefore,Timestamp"`
+	NotAfter      *time.Time          `aws:"NotAfter,Timestamp"`
+}
+
+// AccessMethod is one of the texts that the service names.
+type AccessMethod string
+
+// The values of AccessMethod.
+const (
+	AccessMethodGRANT  AccessMethod = "GRANT"
+	AccessMethodPOLICY AccessMethod = "POLICY"
+)
+
+// AccessPrincipalType is one of the texts that the service names.
+type AccessPrincipalType string
+
+// The values of AccessPrincipalType.
+const (
+	AccessPrincipalTypePERSON AccessPrincipalType = "PERSON"
+	AccessPrincipalTypeIAM    AccessPrincipalType = "IAM"
+)
 
 // AccessRequest is a structure of the service.
 type AccessRequest struct {
@@ -674,6 +832,16 @@ type BucketPlace struct {
 	Attached     *bool   `aws:"Attached,Flag"`
 }
 
+// DiffGranteeType is one of the texts that the service names.
+type DiffGranteeType string
+
+// The values of DiffGranteeType.
+const (
+	DiffGranteeTypeDIRECTORYUSER  DiffGranteeType = "DIRECTORY_USER"
+	DiffGranteeTypeDIRECTORYGROUP DiffGranteeType = "DIRECTORY_GROUP"
+	DiffGranteeTypeIAM            DiffGranteeType = "IAM"
+)
+
 // DirectorySync is a structure of the service.
 type DirectorySync struct {
 	SyncId          string               `aws:"SyncId,SyncId,required"`
@@ -748,6 +916,29 @@ type GrantExport struct {
 	Tags           []GrantTag              `aws:"Tags,GrantTags"`
 	CreatedAt      time.Time               `aws:"CreatedAt,Timestamp,required"`
 }
+
+// GrantFinding is a structure of the service.
+type GrantFinding struct {
+	Kind          GrantFindingKind `aws:"Kind,GrantFindingKind,required"`
+	AccessGrantId *string          `aws:"AccessGrantId,Text"`
+	GrantScope    *string          `aws:"GrantScope,Text"`
+	Grantee       *string          `aws:"Grantee,Text"`
+	Detail        string           `aws:"Detail,Text,required"`
+	LastUsedAt    *time.Time       `aws:"LastUsedAt,Timestamp"`
+}
+
+// GrantFindingKind is one of the texts that the service names.
+type GrantFindingKind string
+
+// The values of GrantFindingKind.
+const (
+	GrantFindingKindWIDE      GrantFindingKind = "WIDE"
+	GrantFindingKindREDUNDANT GrantFindingKind = "REDUNDANT"
+	GrantFindingKindDEAD      GrantFindingKind = "DEAD"
+	GrantFindingKindNEVERUSED GrantFindingKind = "NEVER_USED"
+	GrantFindingKindSIBLINGS  GrantFindingKind = "SIBLINGS"
+	GrantFindingKindLEAK      GrantFindingKind = "LEAK"
+)
 
 // GrantGranteeType is one of the texts that the service names.
 type GrantGranteeType string
@@ -876,6 +1067,14 @@ const (
 )
 
 var shapes = map[string]*wire.Shape{
+	"AccessChangeKind":        {Enum: []string{"GAINS", "LOSES", "UNCHANGED"}},
+	"AccessChanges":           {Item: "AccessChange"},
+	"AccessEntries":           {Item: "AccessEntry"},
+	"AccessMethod":            {Enum: []string{"GRANT", "POLICY"}},
+	"AccessNames":             {Item: "Text"},
+	"AccessPage":              {Min: new(int64(1)), Max: new(int64(1000))},
+	"AccessPerson":            {Min: new(int64(1)), Max: new(int64(1024))},
+	"AccessPrincipalType":     {Enum: []string{"PERSON", "IAM"}},
 	"AccessRequestDuration":   {Min: new(int64(60)), Max: new(int64(315360000))},
 	"AccessRequestId":         {Min: new(int64(1)), Max: new(int64(64)), Pattern: `req-[0-9a-f-]+`},
 	"AccessRequestPage":       {Min: new(int64(1)), Max: new(int64(1000))},
@@ -885,6 +1084,8 @@ var shapes = map[string]*wire.Shape{
 	"AccessRequestStatus":     {Enum: []string{"PENDING", "APPROVED", "REFUSED", "WITHDRAWN", "EXPIRED"}},
 	"AccessRequestView":       {Enum: []string{"MINE", "TO_DECIDE", "ALL"}},
 	"AccessRequests":          {Item: "AccessRequest"},
+	"AccessTarget":            {Min: new(int64(1)), Max: new(int64(2000))},
+	"AccessToken":             {Min: new(int64(1)), Max: new(int64(2048))},
 	"AccountId":               {Min: new(int64(12)), Max: new(int64(12)), Pattern: `[0-9]{12}`},
 	"BackendAccessKeyId":      {Min: new(int64(1)), Max: new(int64(1024)), Pattern: `[!-~]+`},
 	"BackendAccounts":         {Min: new(int64(0)), Max: new(int64(1000)), Item: "AccountId"},
@@ -906,6 +1107,7 @@ var shapes = map[string]*wire.Shape{
 	"Count":                   {Min: new(int64(0))},
 	"Days":                    {Min: new(int64(1)), Max: new(int64(3650))},
 	"Description":             {Min: new(int64(0)), Max: new(int64(256))},
+	"DiffGranteeType":         {Enum: []string{"DIRECTORY_USER", "DIRECTORY_GROUP", "IAM"}},
 	"DirectorySyncChanges":    {Item: "DirectorySyncChange"},
 	"DirectorySyncCounts":     {Key: "Text", Item: "Count"},
 	"DirectorySyncProblems":   {Item: "DirectorySyncProblem"},
@@ -918,6 +1120,8 @@ var shapes = map[string]*wire.Shape{
 	"GrantExportPage":         {Min: new(int64(1)), Max: new(int64(1000))},
 	"GrantExportToken":        {Min: new(int64(1)), Max: new(int64(256))},
 	"GrantExports":            {Item: "GrantExport"},
+	"GrantFindingKind":        {Enum: []string{"WIDE", "REDUNDANT", "DEAD", "NEVER_USED", "SIBLINGS", "LEAK"}},
+	"GrantFindings":           {Item: "GrantFinding"},
 	"GrantGrantee":            {Min: new(int64(1)), Max: new(int64(2048))},
 	"GrantGranteeType":        {Enum: []string{"DIRECTORY_USER", "DIRECTORY_GROUP", "IAM"}},
 	"GrantImportLine":         {Min: new(int64(1)), Max: new(int64(2147483647))},
