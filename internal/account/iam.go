@@ -57,10 +57,11 @@ func (s *IAM) permit(ctx context.Context, operation, resource string, v policy.V
 // nothing of IAM has a policy for others.
 func (s *IAM) permitOf(ctx context.Context, operation, resource, owner string, v policy.Values) error {
 	c := caller.From(ctx)
-	if c.Type == caller.User && c.Session != nil {
-		// The credentials of GetSessionToken cannot call IAM, so that a stolen session does not become a lasting key.
+	if c.Type == caller.User && c.Session != nil || c.Type == caller.FederatedUser {
+		// The credentials of GetSessionToken and GetFederationToken cannot call IAM, so that a stolen session does not become a
+		// lasting key.
 		authz.Open(ctx)
-		trail.From(ctx).Step("authorize iam:"+operation, trail.Fail, "credentials of GetSessionToken cannot call IAM")
+		trail.From(ctx).Step("authorize iam:"+operation, trail.Fail, "credentials of GetSessionToken and GetFederationToken cannot call IAM")
 		return wire.NewError("InvalidClientTokenId", http.StatusForbidden, "The security token included in the request is invalid")
 	}
 	return s.Authorizer.Authorize(ctx, authz.Request{Action: "iam:" + operation, Resource: resource, Account: owner, Context: v})

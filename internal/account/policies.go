@@ -34,7 +34,8 @@ func (r *Registry) PoliciesOf(_ context.Context, c *caller.Caller) (policy.Polic
 	if c.Session == nil {
 		return p, nil
 	}
-	if group := r.sessionGroup(e.Account, c.Session); group != nil {
+	// A federated user has what the user and the session policies both allow: without any, nothing.
+	if group := r.sessionGroup(e.Account, c.Session); group != nil || c.Type == caller.FederatedUser {
 		p.Session = [][]policy.Named{group}
 	}
 	// Vended credentials carry the person for the record, but are the location role's: their own limits bound them. A session
@@ -61,6 +62,11 @@ func (r *Registry) principal(c *caller.Caller) (*Entity, error) {
 	switch c.Type {
 	case caller.User:
 		id = c.UserID
+	case caller.FederatedUser:
+		if c.Session == nil || c.Session.Federator == nil {
+			return nil, fmt.Errorf("the session of %s %w", c.ARN, ErrGone)
+		}
+		id, name = c.Session.Federator.ID, c.Session.Federator.ARN
 	case caller.AssumedRole:
 		if c.Session == nil {
 			return nil, fmt.Errorf("the session of %s %w", c.ARN, ErrGone)

@@ -236,8 +236,11 @@ func Principal(c *caller.Caller) policy.Principal {
 	p := policy.Principal{ARN: c.ARN, RoleARN: c.PrincipalARN, Account: c.Account, Service: c.ServiceName}
 	p.UniqueID, _, _ = strings.Cut(c.UserID, ":")
 	switch c.Type {
-	case caller.Root, caller.User, caller.AssumedRole, caller.Service:
+	case caller.Root, caller.User, caller.AssumedRole, caller.Service, caller.FederatedUser:
 		p.Type = policy.PrincipalType(c.Type)
+		if c.Session != nil && c.Session.Federator != nil {
+			p.RoleARN, p.UniqueID = c.Session.Federator.ARN, c.Session.Federator.ID
+		}
 	case caller.WebIdentity:
 		p = policy.Principal{Type: policy.Federated, Provider: c.Provider}
 	default:

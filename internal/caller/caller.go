@@ -20,8 +20,10 @@ const (
 	User        Type = "IAMUser"
 	AssumedRole Type = "AssumedRole"
 	Service     Type = "AWSService"
-	Person      Type = "IdentityCenterUser"
-	Anonymous   Type = "Anonymous"
+	// FederatedUser is the session of GetFederationToken.
+	FederatedUser Type = "FederatedUser"
+	Person        Type = "IdentityCenterUser"
+	Anonymous     Type = "Anonymous"
 	// WebIdentity is the bearer of an OpenID Connect token that nobody signed for: who asks for a role with it.
 	WebIdentity Type = "WebIdentityUser"
 )
@@ -66,6 +68,8 @@ type Session struct {
 	// Policy and PolicyARNs are the session policies given when the session was made.
 	Policy     string
 	PolicyARNs []string
+	// Federator is the user who asked for the session of a FederatedUser.
+	Federator *Federator
 	// Provider is the ARN of the OpenID Connect provider whose token the role was assumed with; empty for others.
 	Provider string
 	// Chained is set when a role session assumed this role.
@@ -79,6 +83,9 @@ type Session struct {
 	// was made from one by AssumeRole or GetDataAccess.
 	Portal *Portal
 }
+
+// Federator is the user whose rights a federated user has a part of.
+type Federator struct{ ARN, ID string }
 
 // Portal says which assignment of the person a session rests on. Whether it still stands is asked on each request.
 type Portal struct {

@@ -124,7 +124,7 @@ func (e *evaluation) allow() Decision {
 	resource := e.resourceAllow()
 	who := e.r.Principal.Type
 	switch who {
-	case Root, User, AssumedRole:
+	case Root, User, AssumedRole, FederatedUser:
 	case Service, Federated, Anonymous:
 		if resource.grade < named { // a delegation: nobody is there to take it up
 			return e.silent(e.resourceLayer())

@@ -16,8 +16,10 @@ const (
 	User        PrincipalType = "IAMUser"
 	AssumedRole PrincipalType = "AssumedRole"
 	Service     PrincipalType = "AWSService"
-	Federated   PrincipalType = "FederatedUser"
-	Anonymous   PrincipalType = "Anonymous"
+	// Federated is the bearer of a token of an identity provider, FederatedUser the session of GetFederationToken.
+	Federated     PrincipalType = "WebIdentityUser"
+	FederatedUser PrincipalType = "FederatedUser"
+	Anonymous     PrincipalType = "Anonymous"
 )
 
 // Principal is who makes a request.
@@ -27,10 +29,11 @@ type Principal struct {
 	Account string
 	// ARN is the user's ARN, or for a session the assumed-role ARN.
 	ARN string
-	// RoleARN is the ARN of a session's role, with the role's path: the value of aws:PrincipalArn.
+	// RoleARN is the ARN of a session's role, with the role's path: the value of aws:PrincipalArn. Of a FederatedUser it is
+	// that of the user who asked for the session.
 	RoleARN string
 	// UniqueID is the id of the user (AIDA…) or of the session's role (AROA…), by which a policy keeps naming a
-	// principal that was deleted. Optional.
+	// principal that was deleted; of a FederatedUser that of the user who asked. Optional.
 	UniqueID string
 	// CanonicalUser is the canonical id of the principal's account. Optional.
 	CanonicalUser string
@@ -161,11 +164,11 @@ func (ps *principals) match(p *Principal, everyoneDelegates bool) grade {
 		if p.Provider != "" && slices.Contains(ps.providers, p.Provider) {
 			return named
 		}
-	case Root, User, AssumedRole:
+	case Root, User, AssumedRole, FederatedUser:
 		switch {
 		case ps.namesSelf(p):
 			return direct
-		case p.Type == AssumedRole && ps.namesRole(p):
+		case (p.Type == AssumedRole || p.Type == FederatedUser) && ps.namesRole(p):
 			return named
 		case g == unnamed && ps.namesAccount(p):
 			return delegated
@@ -198,7 +201,7 @@ func (ps *principals) spares(p *Principal) bool {
 	switch p.Type {
 	case Root:
 		return ps.namesAccount(p)
-	case User:
+	case User, FederatedUser:
 		return ps.namesAccount(p) && ps.namesSelf(p)
 	case AssumedRole:
 		if !ps.namesAccount(p) || !ps.namesRole(p) {

@@ -80,6 +80,9 @@ func (s *Service) GetCallerIdentity(ctx context.Context, _ *sts.GetCallerIdentit
 // GetAccessKeyInfo tells the account of an access key id. It needs no permission; whether the key works is not told.
 func (s *Service) GetAccessKeyInfo(ctx context.Context, in *sts.GetAccessKeyInfoInput) (*sts.GetAccessKeyInfoOutput, error) {
 	authz.Open(ctx)
+	if c := caller.From(ctx); c.Type == caller.FederatedUser || c.Type == caller.User && c.Session != nil {
+		return nil, wire.AccessDenied("Cannot call GetAccessKeyInfo with session credentials")
+	}
 	if account, ok := accountOf(in.AccessKeyId); ok {
 		return &sts.GetAccessKeyInfoOutput{Account: &account}, nil
 	}
@@ -171,6 +174,10 @@ func (s *Service) roleToAssume(ctx context.Context, c *caller.Caller, in *sts.As
 	if c.Type == caller.Root {
 		authz.Open(ctx)
 		return Role{}, wire.AccessDenied("Roles may not be assumed by root accounts.")
+	}
+	if c.Type == caller.FederatedUser {
+		authz.Open(ctx)
+		return Role{}, wire.AccessDenied("Cannot call AssumeRole with the credentials of a federated user")
 	}
 	role, ok := s.Accounts.RoleToAssume(in.RoleArn)
 	if !ok {

@@ -103,6 +103,9 @@ func (r *Ring) Issue(c *caller.Caller) (Credentials, error) {
 	if c.Type == caller.User {
 		cl.UserARN, cl.UserID, cl.UserName = c.ARN, c.UserID, c.UserName
 	}
+	if f := s.Federator; f != nil {
+		cl.UserARN, cl.UserID = f.ARN, f.ID
+	}
 	if v := s.Vended; v != nil {
 		cl.Vended = &vended{v.GrantAccount, v.GrantID, v.GranteeType, v.Grantee, v.Permission, v.Target, v.Object, v.AuditContext, v.RequesterARN, v.Principal}
 	}
@@ -163,6 +166,12 @@ func (cl *claims) caller(accessKeyID string) *caller.Caller {
 	c := &caller.Caller{Type: cl.Type, Account: cl.Account, AccessKeyID: accessKeyID, Session: s, OnBehalf: cl.OnBehalf.caller()}
 	if cl.Type == caller.User {
 		c.ARN, c.PrincipalARN, c.UserID, c.UserName = cl.UserARN, cl.UserARN, cl.UserID, cl.UserName
+		return c
+	}
+	if cl.Type == caller.FederatedUser {
+		s.Federator = &caller.Federator{ARN: cl.UserARN, ID: cl.UserID}
+		c.ARN = federatedARN(cl.Account, cl.Name)
+		c.PrincipalARN, c.UserID = c.ARN, cl.Account+":"+cl.Name
 		return c
 	}
 	c.ARN = arn.AssumedRole(cl.Account, cl.RoleName, cl.Name)

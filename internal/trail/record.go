@@ -148,6 +148,9 @@ func identityOf(c *caller.Caller) UserIdentity {
 	if s.Provider != "" {
 		u.SessionContext.WebIDFederationData = &WebIDFederationData{s.Provider}
 	}
+	if f := s.Federator; f != nil {
+		u.SessionContext.SessionIssuer = &SessionIssuer{Type: "IAMUser", PrincipalID: f.ID, ARN: f.ARN, AccountID: c.Account, UserName: f.ARN[strings.LastIndexByte(f.ARN, '/')+1:]}
+	}
 	if s.RoleID != "" {
 		u.SessionContext.SessionIssuer = &SessionIssuer{Type: "Role", PrincipalID: s.RoleID, ARN: s.RoleARN, AccountID: c.Account, UserName: s.RoleName}
 	}
@@ -390,6 +393,7 @@ func (u *UserIdentity) write(m *members) {
 	}
 	m.known("credentialId", u.CredentialID)
 	m.known("invokedBy", u.InvokedBy)
+	m.known("identityProvider", u.IdentityProvider)
 }
 
 func (s *SessionContext) write(m *members) {
@@ -407,4 +411,9 @@ func (s *SessionContext) write(m *members) {
 	m.text("mfaAuthenticated", s.Attributes.MFAAuthenticated)
 	m.close()
 	m.known("sourceIdentity", s.SourceIdentity)
+	if w := s.WebIDFederationData; w != nil {
+		m.open("webIdFederationData")
+		m.text("federatedProvider", w.FederatedProvider)
+		m.close()
+	}
 }

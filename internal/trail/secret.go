@@ -18,8 +18,8 @@ var secretParts = []string{"assertion", "passwd", "password", "privatekey", "sec
 // secretEnds make a name that of a secret at its end: sessionToken is one, tokenType is not.
 var secretEnds = []string{"apikey", "customerkey", "signature", "token"}
 
-// harmless are names that end like a secret's and hold none: places in a listing, and keys of idempotency.
-var harmless = []string{"clientrequesttoken", "clienttoken", "continuationtoken", "nextcontinuationtoken", "nexttoken"}
+// harmless are names that end like a secret's and hold none: places in a listing, keys of idempotency, and whom a token names.
+var harmless = []string{"clientrequesttoken", "clienttoken", "continuationtoken", "nextcontinuationtoken", "nexttoken", "subjectfromwebidentitytoken"}
 
 // isSecret reports whether the values of members of a name are never written, whoever puts them into a record. Case and
 // punctuation do not count.
