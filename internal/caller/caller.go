@@ -129,6 +129,9 @@ type Vended struct {
 	// Target is the scope that the credentials cover, such as s3://bucket/red/*. Object says that it names one key.
 	Target string
 	Object bool
+	// Actions are those that the grant's terms named when the credentials were handed out, joined by spaces; empty for all of
+	// the permission.
+	Actions string
 	// AuditContext is what the requester wrote for the trail.
 	AuditContext string
 	// RequesterARN is the principal that asked, Principal the user or role that it is (Caller.PrincipalARN); the latter is

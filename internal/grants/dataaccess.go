@@ -163,7 +163,7 @@ func (s *Service) sessionOf(c *caller.Caller, g *Grant, role Role, asked Permiss
 			RoleARN: role.ARN, RoleID: role.ID, RoleName: role.Name, Name: name, Issued: now, Expires: g.Terms.until(now.Add(duration)),
 			Vended: &caller.Vended{
 				GrantAccount: g.Account, GrantID: g.ID, GranteeType: string(g.Grantee.Type), Grantee: g.Grantee.ID, Permission: string(asked),
-				Target: covered.String(), Object: covered.One, RequesterARN: c.ARN, Principal: principalOf(c),
+				Target: covered.String(), Object: covered.One, RequesterARN: c.ARN, Actions: strings.Join(g.Terms.actions(), " "), Principal: principalOf(c),
 			},
 		},
 	}

@@ -63,6 +63,14 @@ type bound struct {
 // bounds are those of the grant behind a session, and of the grants that deny something of it.
 func (s *Service) bounds(ctx context.Context, c *caller.Caller) ([]bound, error) {
 	v := c.Session.Vended
+	if s.UntilExpiry {
+		covered, err := scope.Read(v.Target, v.Object)
+		if err != nil {
+			return nil, fmt.Errorf("the scope of the credentials cannot be read: %w", err)
+		}
+		own := boundary{covered, Permission(v.Permission), v.Actions, policy.Allow}
+		return s.withDenials(c, v.GrantAccount, covered, []bound{{"access grant " + v.GrantID, own}})
+	}
 	g, ok := s.Registry.grant(v.GrantAccount, v.GrantID)
 	if !ok {
 		return nil, errors.New("the access grant " + v.GrantID + " was deleted")
@@ -90,7 +98,7 @@ func (s *Service) bounds(ctx context.Context, c *caller.Caller) ([]bound, error)
 		return nil, errors.New("the access grant " + v.GrantID + " no longer covers " + v.Target)
 	}
 	own := boundary{covered, asked, strings.Join(g.Terms.actions(), " "), policy.Allow}
-	return s.withDenials(c, g, covered, []bound{{"access grant " + g.ID, own}})
+	return s.withDenials(c, g.Account, covered, []bound{{"access grant " + g.ID, own}})
 }
 
 // covers reports whether a grant reaches over a scope, for a caller whom it stands for. One with variables does where its
@@ -119,15 +127,15 @@ func (s *Service) namesOf(p *caller.Identity) Names {
 }
 
 // withDenials adds what grants deny the caller of what the credentials cover.
-func (s *Service) withDenials(c *caller.Caller, g *Grant, covered scope.Scope, all []bound) ([]bound, error) {
-	if !s.Registry.denials.any(g.Account, covered.Bucket) {
+func (s *Service) withDenials(c *caller.Caller, account string, covered scope.Scope, all []bound) ([]bound, error) {
+	if !s.Registry.denials.any(account, covered.Bucket) {
 		return all, nil
 	}
-	i, ok := s.Registry.instances.Get(g.Account)
+	i, ok := s.Registry.instances.Get(account)
 	if !ok {
 		return nil, errors.New("the access grants instance is gone")
 	}
-	for _, d := range s.Registry.denialsIn(g.Account, covered, s.losing(i, c)) {
+	for _, d := range s.Registry.denialsIn(account, covered, s.losing(i, c)) {
 		b := boundary{d.Scope, d.Permission, strings.Join(d.Terms.Actions, " "), policy.Deny}
 		if !b.empty() {
 			all = append(all, bound{"access grant " + d.ID + " (" + TagEffect + "=Deny)", b})

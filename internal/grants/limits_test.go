@@ -104,7 +104,42 @@ func TestWhatWasTakenAwayIsGoneAtOnce(t *testing.T) {
 			if d.Allowed || !strings.Contains(d.Reason, tt.reason) {
 				t.Errorf("after: %+v", d)
 			}
+			// With the other setting they live on: until they expire, and no wider; but the role's policies are asked anew.
+			h.UntilExpiry = true
+			roleLost := strings.HasPrefix(tt.name, "the location's role")
+			if got := h.reads(v, "red/a.csv"); got == roleLost {
+				t.Errorf("until expiry: %t", got)
+			}
+			if h.reads(v, "blue/a.csv") || h.may(v, "s3:PutObject", "arn:aws:s3:::lake/red/a.csv").Allowed {
+				t.Error("until expiry they reach further than what was given")
+			}
+			if tt.name != "the person leaves the group" {
+				return
+			}
+			if out, err := h.ask(c, "s3://lake/red/*", s3control.PermissionREAD); err == nil {
+				t.Errorf("new credentials: %+v", out)
+			}
 		})
+	}
+}
+
+// Credentials that live until they expire keep to the actions that the grant named, also when it is gone, and what is
+// denied meanwhile is denied at once.
+func TestUntilExpiryKeepsTerms(t *testing.T) {
+	h := founded(t, "sqlite")
+	h.UntilExpiry = true
+	user := h.person("mateo")
+	c := h.enhanced(h.role(owner, "App", allow(app, "*")), user, h.application("App"))
+	grant := h.grant(with(toUser(user, "lake/drop/*", s3control.PermissionWRITE), "lakegate:Actions=s3:PutObject"))
+	v := h.vended(c, "s3://lake/drop/*", s3control.PermissionWRITE)
+	may := func(action, key string) bool { return h.may(v, action, "arn:aws:s3:::lake/"+key).Allowed }
+	must(h.DeleteAccessGrant(h.admin(owner), &s3control.DeleteAccessGrantInput{AccountId: owner, AccessGrantId: grant}))
+	if !may("s3:PutObject", "drop/a") || may("s3:DeleteObject", "drop/a") || may("s3:PutObject", "dropped/a") {
+		t.Errorf("put %t, delete %t, beside %t", may("s3:PutObject", "drop/a"), may("s3:DeleteObject", "drop/a"), may("s3:PutObject", "dropped/a"))
+	}
+	h.grant(with(toUser(user, "lake/drop/kept/*", s3control.PermissionREADWRITE), "lakegate:Effect=Deny"))
+	if may("s3:PutObject", "drop/kept/a") || !may("s3:PutObject", "drop/a") {
+		t.Errorf("a denial: kept %t, the rest %t", may("s3:PutObject", "drop/kept/a"), may("s3:PutObject", "drop/a"))
 	}
 }
 

@@ -95,7 +95,10 @@ type Service struct {
 	Trail     *trail.Trail
 	// Strict refuses reserved tags and variables in new grants, which AWS does not have. Terms that grants have stand.
 	Strict bool
-	Now    func() time.Time
+	// UntilExpiry lets credentials of a grant live until they expire, whatever becomes of the grant, the person or the
+	// location, as AWS does. What other grants deny counts at once all the same, and so do the policies of the role.
+	UntilExpiry bool
+	Now         func() time.Time
 
 	limits limitCache
 }

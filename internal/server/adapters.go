@@ -120,12 +120,17 @@ type limits struct {
 	*rooms
 	grants *grants.Service
 	portal *portal.Service
+	// untilExpiry lets sessions live until they expire, as AWS does, unless they are revoked by name.
+	untilExpiry bool
 }
 
 // LimitsOf implements authz.Limits.
 func (l *limits) LimitsOf(ctx context.Context, c *caller.Caller) ([]policy.Named, error) {
 	if err := l.revocations.Check(c); err != nil {
 		return nil, err
+	}
+	if l.untilExpiry {
+		return l.grants.LimitsOf(ctx, c)
 	}
 	person := c.OnBehalf
 	if c.Session != nil && c.Session.Portal != nil {

@@ -56,6 +56,9 @@ type Config struct {
 	// Compat is "extended" (default) or "strict": where Lakegate goes beyond AWS, strict does what AWS does. See
 	// docs/divergences.md for what it changes.
 	Compat string `yaml:"compat"`
+	// Revocation is "at-once" (default): a lost right ends sessions that rest on it at the next request; or "at-expiry": they
+	// live until they expire, as at AWS, unless they are revoked by name.
+	Revocation string `yaml:"revocation"`
 	// Development accepts trusted token issuers by plain http on loopback and lets the development identity provider run.
 	Development bool `yaml:"development"`
 
@@ -163,6 +166,12 @@ const (
 	Strict   = "strict"
 )
 
+// The values of Revocation.
+const (
+	AtOnce   = "at-once"
+	AtExpiry = "at-expiry"
+)
+
 // ReadConfig reads a configuration file over the values that c has. Unknown names are errors that show their line.
 func ReadConfig(path string, c *Config) error {
 	f, err := os.Open(path) //nolint:gosec // the operator names the file
@@ -198,6 +207,7 @@ func (c *Config) Complete() error {
 	c.Groups.Flat = c.Groups.Flat || c.Compat == Strict
 	orElse(&c.Grants.RetentionDays, 90)
 	orElse(&c.Audit.RetentionDays, 90)
+	orElse(&c.Revocation, AtOnce)
 	orElse(&c.Requests.MaxDays, 90)
 	orElse(&c.Requests.PendingDays, 14)
 	orElse(&c.Requests.Open, 20)
@@ -234,6 +244,9 @@ func (c *Config) check() error {
 	}
 	if !slices.Contains([]string{Extended, Strict}, c.Compat) {
 		return fmt.Errorf("compat %q: want %q or %q", c.Compat, Extended, Strict)
+	}
+	if !slices.Contains([]string{AtOnce, AtExpiry}, c.Revocation) {
+		return fmt.Errorf("revocation %q: want %q or %q", c.Revocation, AtOnce, AtExpiry)
 	}
 	if d := c.Tokens.RotationDays; d < 0 || d == 1 || d > 3650 {
 		return fmt.Errorf("tokens.rotation_days %d: want 2 to 3650", d)

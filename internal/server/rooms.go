@@ -171,6 +171,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		Retention: time.Duration(cfg.Grants.RetentionDays) * 24 * time.Hour, Trail: r.trail,
 	}
 	r.access = access
+	access.UntilExpiry = cfg.Revocation == AtExpiry
 	if cfg.Compat == Strict {
 		access.Quotas.Grants = strictGrants
 	}
@@ -194,7 +195,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	door := &portal.Service{
 		Tokens: r.tokens, Center: r.center, Directory: r.directory, Accounts: r.accounts, Vault: r.ring, Strict: cfg.Compat == Strict, Now: db.Now,
 	}
-	authorizer.Limits = &limits{rooms: r, grants: access, portal: door}
+	authorizer.Limits = &limits{rooms: r, grants: access, portal: door, untilExpiry: cfg.Revocation == AtExpiry}
 	origin, err := newOrigin(cfg.Region, cfg.TrustedProxies, db.Now)
 	if err != nil {
 		return err

@@ -202,6 +202,13 @@ func (s *Service) authorizeAssumption(ctx context.Context, a *assumption) error 
 			return err
 		}
 	}
+	// A session that lives on after its person went gives no other one: this is asked also where sessions last until they expire.
+	if c := caller.From(ctx); c.OnBehalf != nil {
+		if err := s.People.PersonActive(ctx, c.OnBehalf); err != nil {
+			trail.From(ctx).Step("person of the session", trail.Fail, err.Error())
+			return wire.AccessDenied("The person of the session cannot act.").Because(err)
+		}
+	}
 	switch {
 	case a.person != nil:
 		return s.checkPerson(ctx, a.person, a.contextIssued, "identity context")

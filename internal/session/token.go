@@ -66,6 +66,7 @@ type vended struct {
 	AuditContext string `json:"c,omitempty"`
 	Requester    string `json:"r"`
 	Principal    string `json:"rp,omitempty"`
+	Actions      string `json:"ac,omitempty"`
 }
 
 type identity struct {
@@ -107,7 +108,7 @@ func (r *Ring) Issue(c *caller.Caller) (Credentials, error) {
 		cl.UserARN, cl.UserID = f.ARN, f.ID
 	}
 	if v := s.Vended; v != nil {
-		cl.Vended = &vended{v.GrantAccount, v.GrantID, v.GranteeType, v.Grantee, v.Permission, v.Target, v.Object, v.AuditContext, v.RequesterARN, v.Principal}
+		cl.Vended = &vended{v.GrantAccount, v.GrantID, v.GranteeType, v.Grantee, v.Permission, v.Target, v.Object, v.AuditContext, v.RequesterARN, v.Principal, v.Actions}
 	}
 	if p := s.Portal; p != nil {
 		cl.Portal = &portal{p.PermissionSet, p.Account}
@@ -157,7 +158,7 @@ func (cl *claims) caller(accessKeyID string) *caller.Caller {
 	if v := cl.Vended; v != nil {
 		s.Vended = &caller.Vended{
 			GrantAccount: v.Account, GrantID: v.GrantID, GranteeType: v.GranteeType, Grantee: v.Grantee, Permission: v.Permission,
-			Target: v.Target, Object: v.Object, AuditContext: v.AuditContext, RequesterARN: v.Requester, Principal: v.Principal,
+			Target: v.Target, Object: v.Object, AuditContext: v.AuditContext, RequesterARN: v.Requester, Principal: v.Principal, Actions: v.Actions,
 		}
 	}
 	if p := cl.Portal; p != nil {
