@@ -286,6 +286,8 @@ func explain(err error) string {
 			return "no connection in time"
 		}
 		return "nothing listens there, or a firewall refuses the connection"
+	case errors.As(err, &op) && op.Op == "remote error":
+		return "it ended the TLS handshake; it may want a certificate of ours"
 	case errors.As(err, &op):
 		return "the connection broke: " + op.Op
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):

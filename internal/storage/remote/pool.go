@@ -317,7 +317,12 @@ func (c *content) Close() error {
 	if c.link == nil {
 		return nil
 	}
-	c.keep = false
+	if have := int64(c.link.r.Buffered()); c.encoded == nil && c.left <= have {
+		_, err := c.link.r.Discard(int(c.left)) // the rest is here already
+		c.keep = c.keep && err == nil
+	} else {
+		c.keep = false
+	}
 	c.done()
 	return nil
 }

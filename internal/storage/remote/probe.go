@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -67,7 +68,9 @@ func (e *Endpoint) Probe(ctx context.Context, at *Place) *Report {
 	skewed := e.clock(r, a, begun)
 	given := ""
 	if a.StatusCode >= 300 {
-		given = code(a)
+		if given = code(a); given == "" {
+			given = "without a code"
+		}
 	}
 	a.close()
 	if at != nil && a.StatusCode >= 300 && a.StatusCode != http.StatusNotFound {
@@ -193,7 +196,7 @@ func (e *Endpoint) admitted(r *Report, a *answer, given string, at *Place) bool 
 	return false
 }
 
-// tryObjects does what the gateway is going to do.
+// tryObjects does what the gateway is going to do, and takes away what it wrote, versions and all.
 func (e *Endpoint) tryObjects(ctx context.Context, r *Report, at Place) {
 	m := e.Mount("test", at)
 	key := "lakegate-test-" + strings.ToLower(rand.Text())
@@ -213,19 +216,23 @@ func (e *Endpoint) tryObjects(ctx context.Context, r *Report, at Place) {
 	}) {
 		return
 	}
+	var written []string // versions
+	put := func(in *storage.PutObjectInput) error {
+		out, err := m.PutObject(ctx, in)
+		if err == nil && out.VersionID != "" {
+			written = append(written, out.VersionID)
+		}
+		return err
+	}
 	body := func(value string) storage.Body {
 		return storage.Body{Reader: strings.NewReader(content), Size: int64(len(content)), Checksum: storage.Checksum{Algorithm: storage.CRC32, Value: value}}
 	}
 	if !try("write", "s3:PutObject", "objects can be written", func() error {
-		_, err := m.PutObject(ctx, &storage.PutObjectInput{Key: key, Body: body(""), Headers: storage.Headers{ContentType: "text/plain"}})
-		return err
+		return put(&storage.PutObjectInput{Key: key, Body: body(""), Headers: storage.Headers{ContentType: "text/plain"}})
 	}) {
 		return
 	}
-	defer func() {
-		// Whatever else fails, what was written goes.
-		_, _ = m.DeleteObject(context.WithoutCancel(ctx), &storage.DeleteObjectInput{ObjectRef: ref})
-	}()
+	defer e.tidy(ctx, m, ref, &written)
 	try("read", "s3:GetObject", "objects can be read", func() error {
 		o, err := m.GetObject(ctx, &storage.GetObjectInput{ObjectRef: ref})
 		if err != nil {
@@ -238,14 +245,15 @@ func (e *Endpoint) tryObjects(ctx context.Context, r *Report, at Place) {
 		}
 		return err
 	})
+	e.tryBroken(ctx, r, m, key+"-broken", at)
 	if !e.cfg.VerifyHere {
-		if _, err := m.PutObject(ctx, &storage.PutObjectInput{Key: key, Body: body("AAAAAA==")}); err == nil {
+		if err := put(&storage.PutObjectInput{Key: key, Body: body("AAAAAA==")}); err == nil {
 			r.note("checksums", "the service does not verify checksums: let the gate do it (--checksums gate)")
 		} else {
 			r.pass("checksums", "a wrong checksum is refused")
 		}
 	}
-	if _, err := m.PutObject(ctx, &storage.PutObjectInput{Key: key, Body: body(""), IfNoneMatch: "*"}); err == nil {
+	if err := put(&storage.PutObjectInput{Key: key, Body: body(""), IfNoneMatch: "*"}); err == nil {
 		r.note("conditions", "the service does not know conditional writes: If-None-Match does not protect an object there")
 	} else {
 		r.pass("conditions", "conditional writes are decided")
@@ -256,9 +264,61 @@ func (e *Endpoint) tryObjects(ctx context.Context, r *Report, at Place) {
 		r.pass("tags", "objects can have tags")
 	}
 	try("delete", "s3:DeleteObject", "objects can be deleted", func() error {
-		_, err := m.DeleteObject(ctx, &storage.DeleteObjectInput{ObjectRef: ref})
+		out, err := m.DeleteObject(ctx, &storage.DeleteObjectInput{ObjectRef: ref})
+		if err == nil && out.DeleteMarker {
+			written = append(written, out.VersionID)
+		}
 		return err
 	})
+}
+
+// tryBroken sends an upload that breaks off, which must not become an object.
+func (e *Endpoint) tryBroken(ctx context.Context, r *Report, m *Mount, key string, at Place) {
+	ref := storage.ObjectRef{Key: key}
+	half := io.MultiReader(strings.NewReader(strings.Repeat("broken ", 64<<10)), failing{})
+	_, _ = m.PutObject(ctx, &storage.PutObjectInput{Key: key, Body: storage.Body{Reader: half, Size: 1 << 20}})
+	// The service may still be busy with what it has.
+	for range 10 {
+		o, headErr := m.HeadObject(ctx, &storage.GetObjectInput{ObjectRef: ref})
+		if headErr != nil {
+			if !sleep(ctx, 20*time.Millisecond) {
+				return
+			}
+			continue
+		}
+		written := []string{}
+		if o.VersionID != "" {
+			written = append(written, o.VersionID)
+		}
+		e.tidy(ctx, m, ref, &written)
+		mend := "Let checksums follow the content (leave --no-trailers off)."
+		if !e.cfg.NoTrailers {
+			mend = "Nothing here protects from that."
+		}
+		r.fail("broken uploads", fmt.Sprintf("The service makes an object of an upload to %s that broke off. %s", at.Bucket, mend))
+		return
+	}
+	r.pass("broken uploads", "an upload that breaks off leaves no object")
+}
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// tidy deletes what was written, each version of it.
+func (e *Endpoint) tidy(ctx context.Context, m *Mount, ref storage.ObjectRef, written *[]string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.cfg.AnswerTimeout)
+	defer cancel()
+	if len(*written) == 0 {
+		_, _ = m.DeleteObject(ctx, &storage.DeleteObjectInput{ObjectRef: ref})
+		return
+	}
+	for _, version := range *written {
+		ref.VersionID = version
+		if _, err := m.DeleteObject(ctx, &storage.DeleteObjectInput{ObjectRef: ref}); err != nil {
+			e.log.WarnContext(ctx, "the object of a test is left at the storage", slog.String("key", ref.Key), slog.String("version", version), slog.Any("error", err))
+		}
+	}
 }
 
 // because says in a few words what an error of a mount is, for an administrator.
