@@ -233,6 +233,8 @@ func (q *Request) adopt(f *form) error {
 	if err != nil {
 		return err
 	}
+	// What the headers beside the form said was signed by nobody, and is forgotten.
+	q.Tags = nil
 	q.readHeaders(h)
 	q.ContentLength = f.file.size
 	if h.err != nil {

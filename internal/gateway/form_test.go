@@ -7,10 +7,12 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/lakegate/lakegate/internal/sigv4"
 	"github.com/lakegate/lakegate/internal/storage"
@@ -159,6 +161,34 @@ func TestAdoptForm(t *testing.T) {
 		if _, err := adopt(tt.fields); err == nil || spell(err).Code != tt.code {
 			t.Errorf("%s: %v, want %s", name, err, tt.code)
 		}
+	}
+}
+
+// TestAttackHeadersBesideAForm: a policy covers the fields of its form, so headers beside them, which nobody signed, write
+// nothing.
+func TestAttackHeadersBesideAForm(t *testing.T) {
+	r := formRequest("")
+	r.URL, r.Host = &url.URL{Path: "/red"}, "localhost"
+	for name, value := range map[string]string{
+		"X-Amz-Tagging": "clearance=top", "X-Amz-Acl": "public-read", "X-Amz-Meta-Colour": "red", "X-Amz-Storage-Class": "STANDARD", "X-Amz-Object-Lock-Legal-Hold": "ON",
+		"Cache-Control": "no-store", "X-Amz-Expected-Bucket-Owner": "111111111111", "If-None-Match": "*",
+	} {
+		r.Header.Set(name, value)
+	}
+	read, err := Parse(r, HostRules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := &form{fields: sigv4.FormFields{"key": "a"}, file: &formFile{size: 3}}
+	if err := read.adopt(fields); err != nil {
+		t.Fatal(err)
+	}
+	alone := &Request{Operation: "PostObject", Bucket: "red", rule: read.rule, params: read.params, MaxKeys: read.MaxKeys, Payload: read.Payload}
+	if err := alone.adopt(fields); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(alone, read, cmp.AllowUnexported(Request{}), cmpopts.IgnoreFields(Request{}, "rule", "params")); d != "" {
+		t.Errorf("headers beside the form mean something (-want +got):\n%s", d)
 	}
 }
 
