@@ -305,11 +305,12 @@ func (a *assumption) packedSize() int {
 	return max(1, min(100, n*100/maxToken))
 }
 
-// followPerson keeps the person who came in through the portal with the session that follows from theirs: it ends with
-// their assignment, and the trail goes on to name who acts. As on AWS, it does not act for the person any more. A context of
-// the request stands over it: one that bounds the session must not be lifted by where the request comes from.
+// followPerson keeps the person in whose name a session began with the one that follows from it: the trail goes on to name
+// who acts, nobody decides about themself by way of another role, and what came in through the portal ends with the
+// assignment. As on AWS, it does not act for the person any more. A context of the request stands over it: one that bounds
+// the session must not be lifted by where the request comes from.
 func (a *assumption) followPerson(c *caller.Caller) {
-	if a.person == nil && a.audit == nil && c.Session != nil && c.Session.Portal != nil {
+	if a.person == nil && a.audit == nil && c.Session != nil {
 		a.audit, a.portal = c.Named(), c.Session.Portal
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lakegate/lakegate/internal/api/iam"
 	"github.com/lakegate/lakegate/internal/api/sts"
 	"github.com/lakegate/lakegate/internal/arn"
 	"github.com/lakegate/lakegate/internal/caller"
@@ -86,4 +87,24 @@ func TestAuditContextOnlyNames(t *testing.T) {
 	h.now = h.now.Add(time.Hour)
 	_, err = h.sts.AssumeRole(application, withContexts(bearer, audit))
 	wantCode(t, err, "ExpiredTokenException")
+}
+
+// TestAttackRolesDoNotShakeOffThePerson: a session that names a person does so in every role that it goes on to. Else the
+// person could decide there about a request of their own.
+func TestAttackRolesDoNotShakeOffThePerson(t *testing.T) {
+	h := newHouse(t)
+	application := h.user("application", allow("sts:*"))
+	first := h.role("first", trust("sts:AssumeRole", "sts:SetContext"))
+	must(h.iam.PutRolePolicy(h.admin(), &iam.PutRolePolicyInput{RoleName: "first", PolicyName: "own", PolicyDocument: document(allow("sts:*"))}))
+	second, third := h.role("second", trust("sts:AssumeRole")), h.role("third", trust("sts:AssumeRole"))
+	must(h.iam.PutRolePolicy(h.admin(), &iam.PutRolePolicyInput{RoleName: "second", PolicyName: "own", PolicyDocument: document(allow("sts:*"))}))
+
+	at := must(h.sts.AssumeRole(application, withContexts(first, must(h.ring.SealAuditContext(mateo, h.now.Add(time.Hour))))))
+	for _, next := range []string{second, third} {
+		at = must(h.sts.AssumeRole(h.within(at.Credentials.AccessKeyId, at.Credentials.SessionToken), assume(next)))
+		c := caller.From(h.within(at.Credentials.AccessKeyId, at.Credentials.SessionToken))
+		if c.OnBehalf != nil || c.Named() == nil || *c.Named() != *mateo {
+			t.Errorf("in %s the session acts for %v and names %v", next, c.OnBehalf, c.Named())
+		}
+	}
 }
