@@ -127,11 +127,16 @@ func (s *Service) ownersOf(ctx context.Context, l *Location, sc scope.Scope) (ow
 	return slices.Compact(owners), err
 }
 
+// IssuedTags are those of a grant that Issue makes. Policies see them as those of CreateAccessGrant.
+func IssuedTags(end time.Time, reason string) map[string]string {
+	return map[string]string{TagNotAfter: end.UTC().Format(time.RFC3339), TagReason: reason}
+}
+
 // Issue makes the grant of a draft, with an end. Whoever calls it has decided that it may be made.
 func (s *Service) Issue(ctx context.Context, tx *store.Tx, d *Drafted, end time.Time, reason string) (id string, err error) {
 	g := *d.grant
 	g.ID, g.Created = uuid.NewString(), s.stamp()
-	g.Tags = map[string]string{TagNotAfter: end.UTC().Format(time.RFC3339), TagReason: reason}
+	g.Tags = IssuedTags(end, reason)
 	if g.Terms, err = readTerms(g.Tags, g.Permission, s.Now()); err != nil {
 		return "", err
 	}

@@ -87,7 +87,7 @@ func (s *Service) view(ctx context.Context, in *lakegate.ListAccessRequestsInput
 		if f.account == "" {
 			f.account = c.Account
 		}
-		if !s.administers(ctx, f.account, "*") {
+		if !s.administers(ctx, f.account, "*", s.tagsOf(&Request{})) {
 			return f, nil, lakegate.AccessDeniedException("All requests of the account " + f.account + " are for its administrators to see.")
 		}
 		return f, nil, nil
@@ -99,5 +99,5 @@ func (s *Service) view(ctx context.Context, in *lakegate.ListAccessRequestsInput
 	if c.OnBehalf == nil && f.account == "" {
 		f.account = c.Account
 	}
-	return f, func(r *Request) bool { return s.mayDecide(ctx, r, r.Scope) == nil }, nil
+	return f, func(r *Request) bool { return s.mayDecide(ctx, r) == nil }, nil
 }

@@ -53,6 +53,9 @@ func (r *Request) at(now time.Time) *Request {
 	return &lapsed
 }
 
+// ends is when its grant ends that is made now. A grant ends at a second.
+func (r *Request) ends(now time.Time) time.Time { return now.Add(r.Duration).Truncate(time.Second) }
+
 // Limits bound requests; zero takes the default.
 type Limits struct {
 	// Longest is the longest a grant can be asked for; default 90 days.

@@ -76,7 +76,7 @@ func (d *desk) GroupsOf(_, user string) []string {
 	return nil
 }
 
-// everything lets sessions of people call the operations, and administrators do all.
+// everything lets sessions of people call the operations, and administrators do all, but for grants without an end.
 type everything struct{}
 
 func (everything) PoliciesOf(_ context.Context, c *caller.Caller) (policy.Policies, error) {
@@ -84,10 +84,16 @@ func (everything) PoliciesOf(_ context.Context, c *caller.Caller) (policy.Polici
 	if strings.Contains(c.ARN, "admin") {
 		actions = `"*"`
 	}
+	if strings.Contains(c.ARN, "briefly") {
+		doc, err := policy.Parse([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},
+			{"Effect":"Deny","Action":"s3:CreateAccessGrant","Resource":"*","Condition":{"DateGreaterThan":{"aws:RequestTag/lakegate:NotAfter":"2026-11-02T09:30:00Z"}}}]}`), policy.Identity)
+		return policy.Policies{Identity: []policy.Named{{Name: "p", Document: doc}}}, err
+	}
 	if strings.Contains(c.ARN, "powerless") {
 		actions = `"s3:GetDataAccess"`
 	}
-	doc, err := policy.Parse([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":[`+actions+`],"Resource":"*"}]}`), policy.Identity)
+	doc, err := policy.Parse([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":[`+actions+`],"Resource":"*"},
+		{"Effect":"Deny","Action":"s3:CreateAccessGrant","Resource":"*","Condition":{"Null":{"aws:RequestTag/lakegate:NotAfter":"true"}}}]}`), policy.Identity)
 	return policy.Policies{Identity: []policy.Named{{Name: "p", Document: doc}}}, err
 }
 
@@ -261,6 +267,29 @@ func TestAttackDecisions(t *testing.T) {
 		}
 		if _, err := d.ApproveAccessRequest(d.admin(), &lakegate.ApproveAccessRequestInput{AccessRequestId: lone}); err != nil {
 			t.Errorf("an administrator: %v", err)
+		}
+	})
+}
+
+// TestAttackTermsThatPoliciesDemand: an administrator whose policies bound the end of grants gives none with a later one by
+// way of a request.
+func TestAttackTermsThatPoliciesDemand(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, d *desk) {
+		id := d.ask("mateo", "s3://lake/nobodys/*")
+		briefly := d.as(&caller.Caller{Type: caller.User, Account: account, ARN: "briefly"})
+		for name, tt := range map[string]struct {
+			seconds *int
+			want    string
+		}{"as asked for, an hour": {nil, "ResourceNotFoundException"}, "just too long": {new(1801), "ResourceNotFoundException"}, "more than was asked for": {new(4000), "ResourceNotFoundException"}} {
+			if err := second(d.ApproveAccessRequest(briefly, &lakegate.ApproveAccessRequestInput{AccessRequestId: id, DurationSeconds: tt.seconds})); code(err) != tt.want {
+				t.Errorf("%s: %v, want %s", name, err, tt.want)
+			}
+		}
+		if len(d.issued) != 0 {
+			t.Fatalf("issued %v until %v", d.issued, d.ends)
+		}
+		if _, err := d.ApproveAccessRequest(briefly, &lakegate.ApproveAccessRequestInput{AccessRequestId: id, DurationSeconds: new(1800)}); err != nil {
+			t.Errorf("as long as the policy allows: %v", err)
 		}
 	})
 }
@@ -442,7 +471,7 @@ func TestTheWebhookIsTold(t *testing.T) {
 func TestWebhookAddresses(t *testing.T) {
 	for address, good := range map[string]bool{
 		"https://hooks.example/x": true, "http://127.0.0.1:80/x": true, "http://localhost/x": true,
-		"http://hooks.example/x": false, "ftp://a/x": false, "https://u:p@a/x": false, "": false, "https://a/#x": false,
+		"http://hooks.example/x": false, "http://127.0.0.1.hooks.example/x": false, "http://[::1]/x": true, "ftp://a/x": false, "https://u:p@a/x": false, "": false, "https://a/#x": false,
 	} {
 		if _, err := request.NewWebhook(nil, address, "0123456789abcdef", nil); (err == nil) != good {
 			t.Errorf("%s: %v", address, err)

@@ -116,7 +116,7 @@ func (s *Service) GetAccessRequest(ctx context.Context, in *lakegate.GetAccessRe
 	if err != nil {
 		return nil, err
 	}
-	if !s.mine(ctx, r) && s.mayDecide(ctx, r, r.Scope) != nil {
+	if !s.mine(ctx, r) && s.mayDecide(ctx, r) != nil {
 		return nil, notFound(in.AccessRequestId)
 	}
 	return &lakegate.GetAccessRequestOutput{AccessRequest: s.show(r)}, nil
@@ -124,19 +124,18 @@ func (s *Service) GetAccessRequest(ctx context.Context, in *lakegate.GetAccessRe
 
 // ApproveAccessRequest makes the grant that was asked for, or a lesser one.
 func (s *Service) ApproveAccessRequest(ctx context.Context, in *lakegate.ApproveAccessRequestInput) (*lakegate.ApproveAccessRequestOutput, error) {
-	r, err := s.toDecide(ctx, "ApproveAccessRequest", in.AccessRequestId, in.Scope)
+	r, err := s.toDecide(ctx, "ApproveAccessRequest", in.AccessRequestId, func(r *Request) error {
+		err := r.lessen(in)
+		r.GrantEnds = r.ends(s.DB.Now())
+		return err
+	})
 	if err != nil {
-		return nil, err
-	}
-	if err := r.lessen(in); err != nil {
 		return nil, err
 	}
 	draft, err := s.draft(ctx, r.Account, r.Scope, r.Permission, r.UserID)
 	if err != nil {
 		return nil, err
 	}
-	// A grant ends at a second.
-	r.GrantEnds = s.DB.Now().Add(r.Duration).Truncate(time.Second)
 	if in.Comment != nil {
 		r.Comment = *in.Comment
 	}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -62,7 +63,8 @@ func NewWebhook(db *store.DB, address, secret string, log *slog.Logger) (*Webhoo
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
 		return nil, fmt.Errorf("requests.webhook.url %q: want https://host[:port]/path", address)
 	}
-	loopback := u.Hostname() == "localhost" || strings.HasPrefix(u.Hostname(), "127.") || u.Hostname() == "::1"
+	ip, _ := netip.ParseAddr(u.Hostname())
+	loopback := u.Hostname() == "localhost" || ip.IsLoopback()
 	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
 		return nil, fmt.Errorf("requests.webhook.url %q: http is for loopback alone", address)
 	}
