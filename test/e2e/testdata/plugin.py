@@ -23,16 +23,22 @@ class Unsupported(Exception):
     """An operation that grants are not about: the client's own credentials are used."""
 
 
+def common(keys):
+    """What keys begin with, by characters; nothing where not even the first folder is the same."""
+    prefix = os.path.commonprefix(keys)
+    return prefix if "/" in prefix or prefix == keys[0] else ""
+
+
 def target(operation, params):
     """The target that is asked for: never with a star, and not always a key that there is."""
     bucket = "s3://" + params["Bucket"]
     if operation == "DeleteObjects":
-        return bucket + "/" + os.path.commonprefix([o["Key"] for o in params["Delete"]["Objects"]])
+        return bucket + "/" + common([o["Key"] for o in params["Delete"]["Objects"]])
     if operation == "CopyObject":
         source, _, key = params["CopySource"].partition("/")
         if source != params["Bucket"]:
             raise ValueError("a copy between buckets")
-        return bucket + "/" + os.path.commonprefix([key, params["Key"]])
+        return bucket + "/" + common([key, params["Key"]])
     name = params.get("Prefix") if operation.startswith("List") and operation != "ListParts" else params.get("Key")
     return bucket if name is None else bucket + "/" + name
 
