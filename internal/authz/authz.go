@@ -62,6 +62,8 @@ type Authorizer struct {
 	Organizations Organizations
 	// Revision is the number of the last change that decisions see.
 	Revision func() int64
+	// Messages may be nil: then no refusal has a message for DecodeAuthorizationMessage.
+	Messages Messages
 }
 
 // Request is a question: may the caller of the context do this?
@@ -139,6 +141,9 @@ func (a *Authorizer) Authorize(ctx context.Context, r Request) error {
 	e.Step("authorize "+r.Action, trail.Fail, message)
 	for _, s := range d.Steps {
 		e.Step(string(s.Layer), trail.Info, describe(s))
+	}
+	if gone == nil {
+		message += a.encoded(callerOf(ctx, r), q, p, d)
 	}
 	return &Denied{Request: r, Decision: d, err: wire.AccessDenied(message)}
 }

@@ -171,6 +171,9 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		Retention: time.Duration(cfg.Grants.RetentionDays) * 24 * time.Hour, Trail: r.trail,
 	}
 	r.access = access
+	if cfg.Compat != Strict {
+		authorizer.Messages = r.ring
+	}
 	access.UntilExpiry = cfg.Revocation == AtExpiry
 	if cfg.Compat == Strict {
 		access.Quotas.Grants = strictGrants
