@@ -40,7 +40,7 @@ func (a *Authorizer) encoded(c *caller.Caller, q *policy.Request, p *policy.Poli
 	if err != nil {
 		return "" // the refusal stands without
 	}
-	return " Encoded authorization failure message: " + sealed
+	return ". Encoded authorization failure message: " + sealed
 }
 
 // items is how the document lists anything.

@@ -11,7 +11,7 @@ import (
 	"github.com/lakegate/lakegate/internal/caller"
 )
 
-const encodedMessage = " Encoded authorization failure message: "
+const encodedMessage = ". Encoded authorization failure message: "
 
 func TestDecodeAuthorizationMessage(t *testing.T) {
 	h := newHouse(t)
