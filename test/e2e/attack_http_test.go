@@ -193,7 +193,7 @@ func (s *story) attackUnimplemented(t *testing.T) {
 	for service = range styles {
 		ask("NoSuchOperation")
 	}
-	if asked < 40 {
+	if asked < 20 {
 		t.Errorf("only %d operations were asked for", asked)
 	}
 	for _, a := range []struct {

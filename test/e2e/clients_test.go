@@ -112,7 +112,10 @@ func TestClients(t *testing.T) {
 		}
 		c.run("purge", there)
 		c.refused("cat", "lake:"+storyLake+"/blue/secret")
-		c.refused("copy", files, "lake:"+storyLake+"/blue")
+		// Some versions take a refused HEAD for a file, and say that instead.
+		if out, _, err := c.try("copy", files, "lake:"+storyLake+"/blue"); err == nil {
+			t.Errorf("copied to the blue prefix:\n%s", out)
+		}
 	})
 
 	t.Run("s3cmd", func(t *testing.T) {
