@@ -73,6 +73,7 @@ type house struct {
 	center     *center.Center
 	admin      *center.Service
 	grants     *grants.Service
+	buckets    *bucket.Registry
 	doctor     *explain.Doctor
 	instance   *center.Instance
 	app, tti   string
@@ -140,6 +141,7 @@ func (h *house) open() {
 	objects := must(storage.OpenEmbedded(ctx, t.TempDir(), nil))
 	t.Cleanup(func() { _ = objects.Close() })
 	buckets := must(bucket.Open(ctx, bucket.Config{DB: h.db, Storage: objects, Principals: h.accounts, Region: region}))
+	h.buckets = buckets
 	authorizer := &authz.Authorizer{Policies: h.accounts, Tags: h.accounts, Organizations: h.accounts, Revision: h.db.Revision}
 	h.iam = &account.IAM{Registry: h.accounts, Authorizer: authorizer}
 	h.admin = &center.Service{Center: h.center, Accounts: h.accounts, Authorizer: authorizer}
