@@ -1,10 +1,11 @@
 // Package explain answers questions that span the rooms below it: why did this request end as it did (Why), and where is
-// the chain from a person's token to the data broken (Diagnose)? It is part of the service lakegate, next to the operations
-// that other rooms have there.
+// the chain from a person's token to the data broken (Diagnose), and who reaches what by access grants (Questions)? It is
+// part of the service lakegate, next to the operations that other rooms have there.
 //
 // What it promises of Why: an account learns of the requests that it has a copy of in the trail, and of no other; whether a
 // request of somebody else exists is not told. Requests that could not be authenticated, and so are nobody's, are told to
-// the management account, which runs the server. Doctor says what it promises of Diagnose.
+// the management account, which runs the server. Doctor
+// says what it promises of Diagnose, Questions what of the rest.
 package explain
 
 import (

@@ -61,7 +61,8 @@ type Buckets interface {
 
 // Questions are about who reaches what, by the access grants of one account and the policies of IAM.
 //
-// Who has the instance, in that account or by its resource policy, and the management account see everything. A person, in
+// Principals of the account that has the instance, and of the management account, see everything that their policies let them
+// ask. No other account asks anything, since a resource policy of an instance cannot share these actions. A person, in
 // a session with an identity context, sees themself, whatever the policies of the session's role allow; and who can reach a
 // scope that is theirs (lakegate:Owner) as well. Credentials of a grant ask nothing.
 //

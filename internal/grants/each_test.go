@@ -1,13 +1,17 @@
 package grants
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
 	"github.com/lakegate/lakegate/internal/scope"
+	"github.com/lakegate/lakegate/internal/store"
+	"github.com/lakegate/lakegate/internal/store/storetest"
 )
 
 // Whoever a grant is for, EachCovering shows it exactly if its scope covers the target.
@@ -58,5 +62,70 @@ func TestEachCoveringShowsFolders(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: %d, want %d", text, got, want)
 		}
+	}
+}
+
+// Uses are kept in memory until they are saved, are found either way, and go with their grant.
+func TestUsesAreNoted(t *testing.T) {
+	for _, engine := range []string{"sqlite", "postgres"} {
+		t.Run(engine, func(t *testing.T) { testUses(t, engine) })
+	}
+}
+
+func testUses(t *testing.T, engine string) {
+	ctx := t.Context()
+	keys, err := store.ParseKeys(storetest.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(context.Background(), store.Config{URL: storetest.URL(t, engine), Keys: keys, Now: func() time.Time { return noon }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	r, err := Open(ctx, db, "us-east-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := parsed(t, "one", "s3://lake/red/*", false, userU, Read)
+	if err := db.Update(ctx, func(tx *store.Tx) error { return insertGrant(ctx, tx, g) }); err != nil {
+		t.Fatal(err)
+	}
+	used := func() map[string]time.Time {
+		t.Helper()
+		all, err := r.UsesOf(ctx, owner, []string{"one", "gone"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	save := func() {
+		t.Helper()
+		if err := r.SaveUses(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := used(); len(got) != 0 {
+		t.Errorf("before any use: %v", got)
+	}
+	r.noteUse(g, noon)
+	r.noteUse(parsed(t, "gone", "s3://lake/red/*", false, userU, Read), noon)
+	if got := used(); !got["one"].Equal(noon) {
+		t.Errorf("before it is saved: %v", got)
+	}
+	save()
+	if got := used(); len(got) != 1 || !got["one"].Equal(noon) {
+		t.Errorf("saved: %v", got)
+	}
+	r.noteUse(g, noon.Add(-time.Hour)) // another node was later
+	save()
+	if got := used(); !got["one"].Equal(noon) {
+		t.Errorf("an earlier use: %v", got)
+	}
+	if err := db.Update(ctx, func(tx *store.Tx) error { return deleteGrant(ctx, tx, owner, "one") }); err != nil {
+		t.Fatal(err)
+	}
+	if got := used(); len(got) != 0 {
+		t.Errorf("of a grant that is gone: %v", got)
 	}
 }
