@@ -35,6 +35,7 @@ type cli struct {
 	Diff        diffCommand        `cmd:"" help:"Tell who would gain or lose what if a grant were made or deleted, without doing it."`
 	Lint        lintCommand        `cmd:"" help:"Look for grants that nobody may have meant: wide, redundant, dead, never used, leaking."`
 	Why         whyCommand         `cmd:"" help:"Tell, step by step, why a request was answered as it was."`
+	Audit       auditCommand       `cmd:"" help:"Examine the audit log."`
 	Doctor      doctorCommand      `cmd:"" help:"Walk from an issuer to the data, tell which step fails and what mends it."`
 	Operations  operationsCommand  `cmd:"" help:"Print which operations of which service are implemented."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`

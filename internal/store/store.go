@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -81,6 +82,22 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// OpenToRead opens a database that is there, for View alone: it changes no schema and opens no secret, so that a command
+// can look into the database of a server of another version.
+func OpenToRead(ctx context.Context, url string) (*DB, error) {
+	e := engineFor(url)
+	if _, isFile := e.(lite); isFile {
+		if _, err := os.Stat(strings.TrimPrefix(url, "sqlite://")); err != nil {
+			return nil, fmt.Errorf("open database: %w", err)
+		}
+	}
+	write, read, err := e.open(ctx, url)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return &DB{engine: e, write: write, read: read, now: time.Now, log: slog.New(slog.DiscardHandler)}, nil
 }
 
 func (db *DB) start(ctx context.Context) error {
