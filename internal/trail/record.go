@@ -1,7 +1,6 @@
 package trail
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -37,6 +36,9 @@ type Record struct {
 	SharedEventID       string               `json:"sharedEventID,omitempty"`
 	EventCategory       string               `json:"eventCategory"`
 	TLSDetails          *TLSDetails          `json:"tlsDetails,omitempty"`
+
+	// extras take the place of AdditionalEventData in a record that is to be written.
+	extras extras
 }
 
 // UserIdentity says who called.
@@ -176,7 +178,7 @@ func (e *Entry) record(req *caller.Request, at time.Time, failure error) *Record
 	r := &Record{
 		EventVersion: "1.11", UserIdentity: identityOf(e.caller), EventTime: at.UTC().Format(timeFormat),
 		EventSource: e.source, EventName: e.name, AwsRegion: req.Region, SourceIPAddress: req.SourceIP, UserAgent: clip(req.UserAgent, maxAgent),
-		RequestParameters: e.parameters, AdditionalEventData: e.additional(failure),
+		RequestParameters: e.parameters, extras: e.additional(req, at, failure),
 		RequestID: req.ID, ReadOnly: e.readOnly, Resources: e.resources, EventType: "AwsApiCall",
 		ManagementEvent: !e.data, EventCategory: "Management",
 	}
@@ -236,51 +238,53 @@ func decisionOf(failure error) string {
 	return DecisionFailed
 }
 
-func (e *Entry) additional(failure error) map[string]any {
-	extra := make(map[string]any, len(e.extra)+12)
-	maps.Copy(extra, e.extra)
+// additional is what is known beyond CloudTrail's members. The entry's lock is held.
+func (e *Entry) additional(req *caller.Request, at time.Time, failure error) extras {
+	x := append(make(extras, 0, len(e.extra)+12), e.extra...)
+	if took := at.Sub(req.Time); !req.Time.IsZero() {
+		x.set(extra{name: keyDuration, value: max(took, 0).Microseconds()})
+	}
 	if c := e.caller; c != nil {
 		if c.AccessKeyID != "" {
-			extra[KeySignature] = "SigV4"
+			x.setText(KeySignature, "SigV4")
 		}
-		setDefault(extra, KeyAuthentication, c.Auth)
+		x.setDefault(KeyAuthentication, c.Auth)
 		if p := c.Named(); p != nil {
-			setDefault(extra, KeyApplication, p.ApplicationARN)
-			setDefault(extra, KeyCredentialID, p.CredentialID)
-			if e.trail.names != nil {
-				setDefault(extra, KeyPersonName, e.trail.names(p))
+			x.setDefault(KeyPersonID, p.UserID)
+			x.setDefault(KeyApplication, p.ApplicationARN)
+			x.setDefault(KeyCredentialID, p.CredentialID)
+			if e.trail.names != nil && !x.has(KeyPersonName) {
+				x.setDefault(KeyPersonName, e.trail.names(p))
 			}
 		}
 		if c.Session != nil && c.Session.Vended != nil {
 			v := c.Session.Vended
-			setDefault(extra, KeyGrantID, v.GrantID)
-			setDefault(extra, KeyGrantAccount, v.GrantAccount)
-			setDefault(extra, KeyMatchedScope, v.Target)
-			setDefault(extra, KeyAuditContext, v.AuditContext)
+			x.setDefault(KeyGrantID, v.GrantID)
+			x.setDefault(KeyGrantAccount, v.GrantAccount)
+			x.setDefault(KeyMatchedScope, v.Target)
+			x.setDefault(KeyAuditContext, v.AuditContext)
 		}
 	}
-	setDefault(extra, KeyDecision, decisionOf(failure))
+	x.setDefault(KeyDecision, decisionOf(failure))
 	if failure != nil {
 		for _, s := range slices.Backward(e.steps) {
 			if s.Outcome == Fail {
-				setDefault(extra, KeyReason, strings.TrimSuffix(s.Step+": "+s.Detail, ": "))
+				x.setDefault(KeyReason, strings.TrimSuffix(s.Step+": "+s.Detail, ": "))
 				break
 			}
 		}
 		if len(e.steps) > 0 {
-			extra[keySteps] = fitting(e.steps, maxStepBytes)
+			x.set(extra{name: keySteps, value: fitting(e.steps, maxStepBytes)})
 		}
 	}
-	return extra
+	return x
 }
 
-const keySteps = "steps"
-
-func setDefault(m map[string]any, key, value string) {
-	if _, ok := m[key]; !ok && value != "" {
-		m[key] = value
-	}
-}
+// The keys that records have of themselves: the answered questions, and how long the request took, in microseconds.
+const (
+	keySteps    = "steps"
+	keyDuration = "durationMicros"
+)
 
 // maxStepBytes bounds the steps in a record, which have to leave room for the person and the grant.
 const maxStepBytes = 16 << 10
@@ -307,11 +311,11 @@ func fitting(steps []Step, limit int) []Step {
 // appendShared writes what all copies of a record have in common, up to the event id; the rest is written by appendOwn.
 func (r *Record) appendShared(b []byte) []byte {
 	m := members{b: append(b, '{')}
-	m.text("eventVersion", r.EventVersion)
+	m.plain("eventVersion", r.EventVersion)
 	m.open("userIdentity")
 	r.UserIdentity.write(&m)
 	m.close()
-	m.text("eventTime", r.EventTime)
+	m.plain("eventTime", r.EventTime)
 	m.text("eventSource", r.EventSource)
 	m.text("eventName", r.EventName)
 	m.text("awsRegion", r.AwsRegion)
@@ -321,7 +325,7 @@ func (r *Record) appendShared(b []byte) []byte {
 	m.known("errorMessage", r.ErrorMessage)
 	m.part("requestParameters", r.RequestParameters, maxParameters)
 	m.part("responseElements", r.ResponseElements, maxParameters)
-	m.part("additionalEventData", r.AdditionalEventData, r.roomForMore())
+	m.extras("additionalEventData", r.extras, r.roomForMore())
 	if d := r.ServiceEventDetails; d != nil {
 		m.open("serviceEventDetails")
 		m.known("role_name", d.RoleName)
@@ -335,7 +339,7 @@ func (r *Record) appendShared(b []byte) []byte {
 // roomForMore is how large additionalEventData may be. The keys of a batch deletion come on top of what CloudTrail, which
 // does not record them, allows: a thousand of the longest fit.
 func (r *Record) roomForMore() int {
-	if _, ok := r.AdditionalEventData[KeyObjects]; ok {
+	if r.extras.has(KeyObjects) {
 		return maxAdditional + maxObjects
 	}
 	return maxAdditional
@@ -343,7 +347,7 @@ func (r *Record) roomForMore() int {
 
 func (r *Record) appendOwn(b []byte) []byte {
 	m := members{b: b, some: true}
-	m.text("eventID", r.EventID)
+	m.plain("eventID", r.EventID)
 	m.flag("readOnly", r.ReadOnly)
 	if len(r.Resources) > 0 {
 		m.name("resources")
@@ -360,11 +364,11 @@ func (r *Record) appendOwn(b []byte) []byte {
 		}
 		m.b = append(m.b, ']')
 	}
-	m.text("eventType", r.EventType)
+	m.plain("eventType", r.EventType)
 	m.flag("managementEvent", r.ManagementEvent)
 	m.known("recipientAccountId", r.RecipientAccountID)
 	m.known("sharedEventID", r.SharedEventID)
-	m.text("eventCategory", r.EventCategory)
+	m.plain("eventCategory", r.EventCategory)
 	if d := r.TLSDetails; d != nil {
 		m.open("tlsDetails")
 		m.text("clientProvidedHostHeader", d.ClientProvidedHostHeader)
@@ -407,8 +411,8 @@ func (s *SessionContext) write(m *members) {
 		m.close()
 	}
 	m.open("attributes")
-	m.text("creationDate", s.Attributes.CreationDate)
-	m.text("mfaAuthenticated", s.Attributes.MFAAuthenticated)
+	m.plain("creationDate", s.Attributes.CreationDate)
+	m.plain("mfaAuthenticated", s.Attributes.MFAAuthenticated)
 	m.close()
 	m.known("sourceIdentity", s.SourceIdentity)
 	if w := s.WebIDFederationData; w != nil {

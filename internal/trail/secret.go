@@ -21,6 +21,14 @@ var secretEnds = []string{"apikey", "customerkey", "signature", "token"}
 // harmless are names that end like a secret's and hold none: places in a listing, keys of idempotency, and whom a token names.
 var harmless = []string{"clientrequesttoken", "clienttoken", "continuationtoken", "nextcontinuationtoken", "nexttoken", "subjectfromwebidentitytoken"}
 
+// harmlessNames are those that most records have, so that they need not be looked into.
+var harmlessNames = map[string]bool{
+	KeyPersonName: true, KeyPersonID: true, KeyIdentityStore: true, KeyCredentialID: true, KeyApplication: true, KeyGrantID: true, KeyGrantAccount: true,
+	KeyMatchedScope: true, KeyDecision: true, KeyReason: true, KeyRevision: true, KeyVendedKey: true, KeyBytesIn: true, KeyBytesOut: true,
+	KeyAuthentication: true, KeySignature: true, KeyObjects: true, keyDuration: true, keySteps: true, KeyAuditContext: true,
+	"Host": true, "bucketName": true, "key": true, "prefix": true, "delimiter": true, "list-type": true, "uploadId": true, "partNumber": true, "versionId": true,
+}
+
 // isSecret reports whether the values of members of a name are never written, whoever puts them into a record. Case and
 // punctuation do not count.
 func isSecret(name string) bool {

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/store"
 )
@@ -66,6 +64,9 @@ type Trail struct {
 	// refused ones for data.
 	strangers, visitors, refused budget
 
+	// buffers are for records that nobody keeps.
+	buffers sync.Pool
+
 	failures atomic.Int64
 	dropped  atomic.Int64
 	tampered atomic.Bool
@@ -78,7 +79,7 @@ func Open(ctx context.Context, cfg Config) (*Trail, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.NewID == nil {
-		cfg.NewID = uuid.NewString
+		cfg.NewID = new(eventIDs).next
 	}
 	if cfg.Retention <= 0 {
 		cfg.Retention = DefaultRetention
@@ -94,6 +95,7 @@ func Open(ctx context.Context, cfg Config) (*Trail, error) {
 			t.cfg.Sync = SyncAlways
 		}
 	}
+	t.buffers.New = func() any { b := make([]byte, 0, usualSize); return &b }
 	log, found, err := OpenLog(LogConfig{Dir: cfg.Dir, Now: cfg.DB.Now, Keep: cfg.KeepLog, Failed: t.failed, Log: cfg.Log})
 	if err != nil {
 		return nil, err
@@ -181,10 +183,11 @@ func (e *Entry) RecordChange(ctx context.Context, tx *store.Tx, revision int64) 
 	defer e.mu.Unlock()
 	if e.finished {
 		// Work that outlives its request has records of its own.
-		e.ids = nil
+		e.ids, e.shared = nil, ""
 	}
-	rows := e.rows(ctx, nil)
-	for _, r := range rows {
+	rows := e.rows(ctx, nil, nil)
+	for i := range rows {
+		r := &rows[i]
 		if err := r.put(ctx, tx); err != nil {
 			return err
 		}
@@ -201,21 +204,35 @@ func (t *Trail) Finish(ctx context.Context, e *Entry, failure error) error {
 		e.mu.Unlock()
 		return nil
 	}
-	rows := e.rows(ctx, failure)
+	// The buffer goes back when nobody keeps a record of it.
+	buf := t.buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in there
+	rows := e.rows(ctx, failure, (*buf)[:0])
 	committed := e.committed
 	e.finished = true
 	e.mu.Unlock()
 
-	records := make([][]byte, len(rows))
-	for i, r := range rows {
-		records[i] = r.record
+	var few [2][]byte
+	records := few[:0]
+	for i := range rows {
+		records = append(records, rows[i].record)
 	}
 	// A change is in the database by now, with its record.
 	durable := t.cfg.Sync == SyncAlways || !e.data && !committed && failure == nil
 	err := t.log.Append(durable, records...)
-	for _, r := range rows {
+	kept := false
+	for i := range rows {
+		r := &rows[i]
 		r.delivered = err == nil
-		t.keep(r, committed, failure != nil)
+		if t.keeps(r, committed, failure != nil) {
+			kept = true
+			t.keep(r, committed)
+		}
+	}
+	if !kept {
+		if len(rows) == 1 && cap(rows[0].record) <= maxBuffer {
+			*buf = rows[0].record[:0] // it may have grown
+		}
+		t.buffers.Put(buf)
 	}
 	if err == nil {
 		return nil
@@ -234,20 +251,29 @@ func (t *Trail) failed(err error) {
 	t.cfg.Log.Error("the audit log may have lost what it took in the last fifth of a second", slog.Any("error", err))
 }
 
-// keep sends a record on its way to the database, if it belongs there.
-func (t *Trail) keep(r *row, committed, failed bool) {
+// keeps reports whether a record belongs into the database.
+func (t *Trail) keeps(r *row, committed, failed bool) bool {
 	switch {
 	case committed:
-		// Its outbox row waits for the final record. There are no more of these than the database has committed.
+		// Its outbox row waits for the final record.
+		return true
+	case r.data && !failed && (r.delivered || r.readOnly || !t.cfg.Required):
+		return false
+	case r.account == "" && !t.strangers.spend(), r.account != "" && r.stranger && !r.data && !t.visitors.spend(), r.account != "" && r.data && !t.refused.spend():
+		t.dropped.Add(1)
+		return false
+	}
+	return true
+}
+
+// keep sends a record on its way to the database.
+func (t *Trail) keep(r *row, committed bool) {
+	if committed {
+		// There are no more of these than the database has committed.
 		select {
 		case t.recent <- r:
 		case <-t.stopped:
 		}
-		return
-	case r.data && !failed && (r.delivered || r.readOnly || !t.cfg.Required):
-		return
-	case r.account == "" && !t.strangers.spend(), r.account != "" && r.stranger && !r.data && !t.visitors.spend(), r.account != "" && r.data && !t.refused.spend():
-		t.dropped.Add(1)
 		return
 	}
 	select {
@@ -260,36 +286,45 @@ func (t *Trail) keep(r *row, committed, failed bool) {
 // usualSize is what most records take, in bytes.
 const usualSize = 2 << 10
 
-// rows makes the copies of the record: one for the caller's account, one for each other account that has a part. The
-// entry's lock is held.
-func (e *Entry) rows(ctx context.Context, failure error) (rows []*row) {
+// maxBuffer is the largest buffer that is used again.
+const maxBuffer = 64 << 10
+
+// rows makes the copies of the record, in a buffer: one for the caller's account, one for each other account that has a
+// part. The entry's lock is held.
+func (e *Entry) rows(ctx context.Context, failure error, buf []byte) []row {
 	req := caller.RequestFrom(ctx)
 	at := e.trail.cfg.DB.Now()
 	record := e.record(req, at, failure)
 	accounts := e.recipients()
-	if e.ids == nil {
-		e.ids, e.shared = map[string]string{}, e.trail.cfg.NewID()
+	if len(accounts) > 1 && e.shared == "" {
+		e.shared = e.trail.cfg.NewID()
 	}
 	accessKey := ""
 	if e.caller != nil {
 		accessKey = e.caller.AccessKeyID
 	}
-	shared := record.appendShared(make([]byte, 0, usualSize))
-	text := make([]byte, 0, len(accounts)*(len(shared)+usualSize/2))
-	steps := string(appendSteps(nil, fitting(e.steps, maxStepBytes)))
-	for _, account := range accounts {
-		if e.ids[account] == "" {
-			e.ids[account] = e.trail.cfg.NewID()
+	steps := ""
+	if !e.data || failure != nil {
+		// Those of an allowed request for data are nowhere asked for.
+		steps = string(appendSteps(nil, fitting(e.steps, maxStepBytes)))
+	}
+	text := record.appendShared(buf)
+	shared := len(text)
+	rows := make([]row, 0, len(accounts))
+	for i, account := range accounts {
+		start := 0
+		if i > 0 {
+			start = len(text)
+			text = append(text, text[:shared]...)
 		}
-		record.EventID, record.RecipientAccountID = e.ids[account], account
+		record.EventID, record.RecipientAccountID = e.eventID(account), account
 		if len(accounts) > 1 {
 			record.SharedEventID = e.shared
 		}
-		start := len(text)
-		text = record.appendOwn(append(text, shared...))
-		rows = append(rows, &row{
+		text = record.appendOwn(text)
+		rows = append(rows, row{
 			id: record.EventID, account: account, at: at, name: e.name, source: e.source, data: e.data, readOnly: e.readOnly,
-			stranger: e.caller == nil || e.caller.Account == "", user: userName(e.caller), accessKey: accessKey, request: req.ID, resources: record.Resources, record: text[start:len(text):len(text)], steps: steps,
+			stranger: e.caller == nil || e.caller.Account == "", user: userName(e.caller), accessKey: accessKey, request: req.ID, resources: record.Resources, record: text[start:], steps: steps,
 		})
 	}
 	return rows
