@@ -321,13 +321,18 @@ func (l *Log) Close() error {
 		if len(waiting.records) > 0 {
 			<-waiting.done
 		}
-		l.writing.Lock()   // the write before has ended
-		l.writing.Unlock() //nolint:staticcheck // nothing follows it
+		l.settle()
 		close(l.stop)
 		l.done.Wait()
 		l.last = errors.Join(l.force(), l.closeFile())
 	})
 	return l.last
+}
+
+// settle returns when the write that is under way has ended.
+func (l *Log) settle() {
+	l.writing.Lock()
+	defer l.writing.Unlock()
 }
 
 func (l *Log) closeFile() error {
