@@ -15,10 +15,10 @@
 //   - A change commits together with its record (an outbox row in the same transaction). Whatever happens after, the
 //     record is in the log within three minutes, or at the latest after the next start. A crash between the two may put a
 //     record into the log twice; both lines have the same eventID.
-//   - Every record is in the log, a file of JSON lines a day, before Finish returns: the write has reached the operating
-//     system, so that the end of the process loses none. The file is forced to the disk once a second; a loss of power
-//     can lose that second of reads and data events. With Config.Required it is forced before Finish returns, and nothing
-//     is lost.
+//   - Every record is in the log before Finish returns: numbered segments of JSON lines, chained by their hashes, which
+//     Verify follows. The write has reached the operating system, so that the end of the process loses none. What gives
+//     out an answer of an API is on the disk as well; data events are within a fifth of a second, or before Finish
+//     returns with SyncAlways.
 //   - LookupEvents and Why read the database, which takes records of reads a moment later, in batches; Flush waits for
 //     them. A crash may cost the database the reads of the last 50 ms, never the log. Refusals that come faster than the
 //     database should grow are in the log alone, and are counted (Dropped).

@@ -302,3 +302,23 @@ func FuzzRecord(f *testing.F) {
 		}
 	})
 }
+
+// FuzzText: any bytes become one line of JSON that reads back as the text, what is not UTF-8 replaced, and that holds
+// nothing that a terminal obeys.
+func FuzzText(f *testing.F) {
+	for _, s := range []string{"", "plain", "eight by", "a\x00b", "seven..\x7f", "\"\\\r\n\t", "\u2028\u202e\x9b\xff", strings.Repeat("x", 15) + "\x1f", "日本語"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		text := appendText(nil, s)
+		var got string
+		if err := json.Unmarshal(text, &got); err != nil || got != string([]rune(s)) {
+			t.Errorf("%q became %s, which reads %q, %v", s, text, got, err)
+		}
+		for _, r := range string(text) {
+			if r < 0x20 || r == 0x7f || misleading(r) && r >= utf8.RuneSelf {
+				t.Errorf("%q became %s with %U", s, text, r)
+			}
+		}
+	})
+}
