@@ -18,11 +18,8 @@ import (
 // compared. Grants that deny are left out.
 func (r *Registry) EachCovering(account string, t scope.Target, visit func(*Grant) (more bool)) {
 	more := true
-	r.index.walk(account, &Question{Target: t}, func(p pile) bool {
-		p.each(func(g *Grant) bool {
-			more = visit(g)
-			return more
-		})
+	r.index.each(account, t, func(g *Grant) bool {
+		more = visit(g)
 		return more
 	})
 	if !more {
@@ -31,22 +28,6 @@ func (r *Registry) EachCovering(account string, t scope.Target, visit func(*Gran
 	for _, g := range r.homes.on(account, t.Bucket) {
 		if strings.HasPrefix(t.Key, g.Scope.Literal()) && !visit(g) {
 			return
-		}
-	}
-}
-
-// each visits all grants of a pile, until visit has enough.
-func (p pile) each(visit func(*Grant) bool) {
-	for _, g := range p.few {
-		if !visit(g) {
-			return
-		}
-	}
-	for _, grants := range p.many {
-		for _, g := range grants {
-			if !visit(g) {
-				return
-			}
 		}
 	}
 }

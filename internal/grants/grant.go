@@ -241,7 +241,10 @@ func granteeOut(g Grantee) *s3control.Grantee {
 }
 
 func (s *Service) findGrant(ctx context.Context, operation, account, id string) (*Grant, error) {
-	g, ok := s.Registry.grant(account, id)
+	g, ok, err := s.Registry.GrantByID(ctx, account, id)
+	if err != nil {
+		return nil, err
+	}
 	values := policy.Values{}
 	if ok {
 		values = withScope(tagValues(nil, g.Tags), keyGrantScope, g.Text)

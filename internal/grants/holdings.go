@@ -12,24 +12,37 @@ import (
 // because they have variables, or because they deny and count for what lies above them as well. It is safe for concurrent
 // use. Where a bucket has none, asking costs one lookup.
 type holdings struct {
-	mu sync.RWMutex
-	at map[place]map[Grantee][]*Grant
-	n  atomic.Int64
+	mu   sync.RWMutex
+	at   map[place]map[Grantee][]*Grant
+	byID map[name]*Grant
+	n    atomic.Int64
 }
 
-func (h *holdings) reset() {
+// become takes over what others hold, which are not used any more.
+func (h *holdings) become(other *holdings) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.at = nil
-	h.n.Store(0)
+	h.at, h.byID = other.at, other.byID
+	h.n.Store(other.n.Load())
+}
+
+func (h *holdings) get(account, id string) (*Grant, bool) {
+	if h.n.Load() == 0 {
+		return nil, false
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	g := h.byID[name{account, id}]
+	return g, g != nil
 }
 
 func (h *holdings) add(g *Grant) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.at == nil {
-		h.at = map[place]map[Grantee][]*Grant{}
+		h.at, h.byID = map[place]map[Grantee][]*Grant{}, map[name]*Grant{}
 	}
+	h.byID[name{g.Account, g.ID}] = g
 	at := place{g.Account, g.Scope.Bucket}
 	if h.at[at] == nil {
 		h.at[at] = map[Grantee][]*Grant{}
@@ -48,6 +61,9 @@ func (h *holdings) remove(g *Grant) {
 		return
 	}
 	h.n.Add(-1)
+	if h.byID[name{g.Account, g.ID}] == held[g.Grantee][i] {
+		delete(h.byID, name{g.Account, g.ID})
+	}
 	if held[g.Grantee] = slices.Delete(held[g.Grantee], i, i+1); len(held[g.Grantee]) > 0 {
 		return
 	}

@@ -66,7 +66,6 @@ type Registry struct {
 	index     *Index
 	instances store.Mirror[*Instance]
 	locations store.Mirror[*Location]
-	grants    store.Mirror[*Grant]
 	// homes are the grants with variables, denials those that deny. All others are in the index; bounded counts those among
 	// them and the homes that have some actions alone.
 	homes, denials holdings
@@ -79,24 +78,7 @@ func Open(ctx context.Context, db *store.DB, region string) (*Registry, error) {
 	r := &Registry{db: db, region: region, index: newIndex()}
 	r.instances = store.Mirror[*Instance]{Kind: kindInstance, One: readInstance, Every: eachInstance}
 	r.locations = store.Mirror[*Location]{Kind: kindLocation, One: readLocation, Every: eachLocation}
-	r.grants = store.Mirror[*Grant]{
-		Kind: kindGrant, One: readGrant, Many: manyGrants, Every: eachGrant,
-		Reset: func() {
-			r.index.reset()
-			r.homes.reset()
-			r.denials.reset()
-			r.bounded.Store(0)
-		},
-		Changed: func(_ string, before, after **Grant) {
-			if before != nil {
-				r.drop(*before)
-			}
-			if after != nil {
-				r.keep(*after)
-			}
-		},
-	}
-	for _, f := range []store.Follower{&r.instances, &r.locations, &r.grants} {
+	for _, f := range []store.Follower{&r.instances, &r.locations, follower{r}} {
 		if err := db.Follow(ctx, f); err != nil {
 			return nil, fmt.Errorf("open access grants: %w", err)
 		}
@@ -106,7 +88,7 @@ func Open(ctx context.Context, db *store.DB, region string) (*Registry, error) {
 
 // keep puts a grant where a question finds it.
 func (r *Registry) keep(g *Grant) {
-	if g.Terms != nil && g.Terms.Actions != nil {
+	if g.bounded() {
 		r.bounded.Add(1)
 	}
 	switch {
@@ -120,7 +102,7 @@ func (r *Registry) keep(g *Grant) {
 }
 
 func (r *Registry) drop(g *Grant) {
-	if g.Terms != nil && g.Terms.Actions != nil {
+	if g.bounded() {
 		r.bounded.Add(-1)
 	}
 	switch {
@@ -132,6 +114,12 @@ func (r *Registry) drop(g *Grant) {
 		r.index.remove(g)
 	}
 }
+
+// special grants are not in the index.
+func (g *Grant) special() bool { return g.Terms.denies() || g.HasVariables() }
+
+// bounded grants give some actions alone.
+func (g *Grant) bounded() bool { return g.Terms.actions() != nil }
 
 // match finds the grant that wins, or nil; denial says whether another takes it away. Grants that are bounded to some
 // actions answer the question for a permission only if no other does: so a narrow grant to list shadows no wider one to
@@ -187,4 +175,12 @@ func (r *Registry) location(account, id string) (*Location, bool) {
 	return r.locations.Get(key(account, id))
 }
 
-func (r *Registry) grant(account, id string) (*Grant, bool) { return r.grants.Get(key(account, id)) }
+// grant finds a grant without its tags, which only the database has.
+func (r *Registry) grant(account, id string) (*Grant, bool) {
+	for _, h := range []*holdings{&r.homes, &r.denials} {
+		if g, ok := h.get(account, id); ok {
+			return g, true
+		}
+	}
+	return r.index.get(account, id)
+}

@@ -23,6 +23,9 @@ func encodeTags(tags map[string]string) (string, error) {
 
 func decodeTags(text string) (map[string]string, error) {
 	tags := map[string]string{}
+	if text == "{}" {
+		return tags, nil
+	}
 	if err := json.Unmarshal([]byte(text), &tags); err != nil {
 		return nil, fmt.Errorf("read tags: %w", err)
 	}
@@ -168,15 +171,15 @@ func readGrant(ctx context.Context, q store.Querier, k string) (*Grant, error) {
 	return store.One(ctx, q, scanGrant, selectGrant+` WHERE account = ? AND id = ?`, account, id)
 }
 
-// manyGrants reads the grants of keys, which are of any accounts.
-func manyGrants(ctx context.Context, q store.Querier, keys []string, do func(string, *Grant) error) error {
+// manyGrants reads the grants of keys, which are of any accounts. Those that are gone it leaves out.
+func manyGrants(ctx context.Context, q store.Querier, keys []string, do func(*Grant)) error {
 	byAccount := map[string][]any{}
 	for _, k := range keys {
 		account, id := split(k)
 		byAccount[account] = append(byAccount[account], id)
 	}
 	for account, ids := range byAccount {
-		err := store.Each(ctx, q, scanGrant, func(g *Grant) error { return do(key(g.Account, g.ID), g) },
+		err := store.Each(ctx, q, scanGrant, func(g *Grant) error { do(g); return nil },
 			selectGrant+` WHERE account = ? AND id IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`)`, append([]any{account}, ids...)...)
 		if err != nil {
 			return err
@@ -185,8 +188,8 @@ func manyGrants(ctx context.Context, q store.Querier, keys []string, do func(str
 	return nil
 }
 
-func eachGrant(ctx context.Context, q store.Querier, do func(string, *Grant) error) error {
-	return store.Each(ctx, q, scanGrant, func(g *Grant) error { return do(key(g.Account, g.ID), g) }, selectGrant)
+func eachGrant(ctx context.Context, q store.Querier, do func(*Grant)) error {
+	return store.Each(ctx, q, scanGrant, func(g *Grant) error { do(g); return nil }, selectGrant)
 }
 
 const grantColumns = 15

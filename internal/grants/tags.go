@@ -52,7 +52,7 @@ type tagged struct {
 }
 
 // find resolves the ARN of the tag operations. It belongs to this account and Region, or the request is not valid.
-func (s *Service) findTagged(account, resource string) (*tagged, error) {
+func (s *Service) findTagged(ctx context.Context, account, resource string) (*tagged, error) {
 	rest, ok := strings.CutPrefix(resource, s.instanceARN(account))
 	if !ok || rest != "" && rest[0] != '/' {
 		return nil, wire.NewError("InvalidRequest", http.StatusBadRequest, "The ARN does not match the account, Region or partition of the request.")
@@ -84,7 +84,10 @@ func (s *Service) findTagged(account, resource string) (*tagged, error) {
 			return errors.Join(do(l.Tags), putLocation(ctx, tx, l))
 		}}, nil
 	case "grant":
-		g, ok := s.Registry.grant(account, id)
+		g, ok, err := s.Registry.GrantByID(ctx, account, id)
+		if err != nil {
+			return nil, err
+		}
 		if !ok {
 			return nil, gone
 		}
@@ -101,7 +104,7 @@ func (s *Service) findTagged(account, resource string) (*tagged, error) {
 
 // authorizeTags asks before anything is told about the resource.
 func (s *Service) authorizeTags(ctx context.Context, operation, account, resource string, values policy.Values) (*tagged, error) {
-	t, err := s.findTagged(account, resource)
+	t, err := s.findTagged(ctx, account, resource)
 	if t != nil {
 		maps.Copy(values, tagValues(nil, t.tags))
 	}
