@@ -90,6 +90,10 @@ type Config struct {
 		// PermissionSets of an instance, and the managed policies of one of them; default 3,500 and 20.
 		PermissionSets           int `yaml:"permission_sets"`
 		PoliciesPerPermissionSet int `yaml:"policies_per_permission_set"`
+		// AccessGrants and AccessGrantsLocations of an access grants instance; default no bound, 100,000 with strict
+		// compatibility, and 1,000.
+		AccessGrants          int `yaml:"access_grants"`
+		AccessGrantsLocations int `yaml:"access_grants_locations"`
 	} `yaml:"quotas"`
 
 	Groups struct {
@@ -280,6 +284,7 @@ func (c *Config) check() error {
 		"users": q.Users, "groups": q.Groups, "groups_per_user": q.GroupsPerUser, "issuers": q.Issuers, "applications": q.Applications,
 		"scopes_per_application": q.ScopesPerApplication, "groups_per_application": q.GroupsPerApplication,
 		"permission_sets": q.PermissionSets, "policies_per_permission_set": q.PoliciesPerPermissionSet,
+		"access_grants": q.AccessGrants, "access_grants_locations": q.AccessGrantsLocations,
 	} {
 		if n < 0 {
 			return fmt.Errorf("quotas.%s %d: want a number above 0, or 0 for the default", name, n)

@@ -1,10 +1,13 @@
 package server
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/lakegate/lakegate/internal/grants"
 )
 
 func TestQuotasOfTheConfiguration(t *testing.T) {
@@ -13,6 +16,8 @@ func TestQuotasOfTheConfiguration(t *testing.T) {
 		"quotas: {users: 0}":         "",
 		"quotas: {users: -1}":        "quotas.users -1",
 		"quotas: {applications: -5}": "quotas.applications -5",
+		"quotas: {access_grants: 7, access_grants_locations: 2}": "",
+		"quotas: {access_grants: -1}":                            "quotas.access_grants -1",
 		"quotas: {people: 1}":        "people",
 		"quotas: {users: many}":      "many",
 	} {
@@ -23,6 +28,24 @@ func TestQuotasOfTheConfiguration(t *testing.T) {
 		}
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestQuotasOfGrants(t *testing.T) {
+	for text, want := range map[string]grants.Quotas{
+		"compat: extended": {},
+		"compat: strict":   {Grants: 100_000},
+		"{compat: strict, quotas: {access_grants: 5}}":             {Grants: 5},
+		"quotas: {access_grants: 200000}":                          {Grants: 200_000},
+		"{compat: strict, quotas: {access_grants_locations: 200}}": {Grants: 100_000, Locations: 200},
+	} {
+		c := &Config{Dir: t.TempDir()}
+		if err := errors.Join(yaml.UnmarshalWithOptions([]byte(text), c, yaml.Strict()), c.Complete()); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.grantQuotas(); got != want {
+			t.Errorf("%s: got %+v, want %+v", text, got, want)
 		}
 	}
 }

@@ -69,6 +69,16 @@ type rooms struct {
 // strictGrants is the quota of grants that AWS gives an instance.
 const strictGrants = 100_000
 
+// grantQuotas are those of an access grants instance. Without a setting there is no bound for grants, except where it is to
+// be as at AWS.
+func (c *Config) grantQuotas() grants.Quotas {
+	q := grants.Quotas{Grants: c.Quotas.AccessGrants, Locations: c.Quotas.AccessGrantsLocations}
+	if q.Grants == 0 && c.Compat == Strict {
+		q.Grants = strictGrants
+	}
+	return q
+}
+
 // openRooms opens every room on the database and binds the services.
 func openRooms(ctx context.Context, cfg *Config, db *store.DB, log *slog.Logger) (r *rooms, err error) {
 	r = &rooms{log: log}
@@ -175,9 +185,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		authorizer.Messages = r.ring
 	}
 	access.UntilExpiry = cfg.Revocation == AtExpiry
-	if cfg.Compat == Strict {
-		access.Quotas.Grants = strictGrants
-	}
+	access.Quotas = cfg.grantQuotas()
 	signing, err := token.OpenKeyring(ctx, db, cfg.Tokens.Algorithm)
 	if err != nil {
 		return err
