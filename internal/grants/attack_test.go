@@ -1,6 +1,7 @@
 package grants_test
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/lakegate/lakegate/internal/api/iam"
+	"github.com/lakegate/lakegate/internal/api/lakegate"
 	"github.com/lakegate/lakegate/internal/api/s3control"
 	"github.com/lakegate/lakegate/internal/api/ssoadmin"
 	"github.com/lakegate/lakegate/internal/arn"
@@ -93,6 +95,29 @@ func TestNobodyWithoutPermissionDoesAnything(t *testing.T) {
 	h := founded(t, "sqlite")
 	for name, err := range operations(h, h.role(owner, "Nothing", "")) {
 		t.Run(name, func(t *testing.T) { wantDenied(t, err, "User: ") })
+	}
+}
+
+// findsNobody names nobody.
+type findsNobody struct{}
+
+func (findsNobody) FindUserID(context.Context, string, string) (string, error)  { return "", nil }
+func (findsNobody) FindGroupID(context.Context, string, string) (string, error) { return "", nil }
+
+// An import into another account tells nothing of it: not whether it has an instance, nor which locations are in it.
+func TestForeignAccountLearnsNothingByImport(t *testing.T) {
+	h := founded(t, "sqlite")
+	foreign := h.role(other, "Admin", allow("*", "*"))
+	imports := &grants.ImportService{Service: h.Service, Finder: findsNobody{}}
+	for _, account := range []string{owner, "999999999999"} {
+		for _, scope := range []string{"s3://lake/red/*", "no scope"} {
+			out, err := imports.ImportAccessGrants(h.as(foreign), &lakegate.ImportAccessGrantsInput{AccountId: account, DryRun: new(true), Grants: []lakegate.GrantImport{
+				{Line: 1, GranteeType: "IAM", Grantee: foreign.PrincipalARN, Scope: scope, Permission: "READ"},
+			}})
+			if wantDenied(t, err, "User: "+foreign.ARN+" is not authorized to perform: lakegate:ImportAccessGrants"); out != nil {
+				t.Errorf("%s in %s: %+v", scope, account, out.Results)
+			}
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ type ImportService struct {
 // error, so that a batch can be sent again. With OnError STOP, which is the default, any bad line means that nothing of the
 // batch is made.
 func (s *ImportService) ImportAccessGrants(ctx context.Context, in *lakegate.ImportAccessGrantsInput) (*lakegate.ImportAccessGrantsOutput, error) {
-	if err := s.Authorizer.Authorize(ctx, authz.Request{Action: "lakegate:ImportAccessGrants", Resource: "*"}); err != nil {
+	if err := s.Authorizer.Authorize(ctx, authz.Request{Action: "lakegate:ImportAccessGrants", Resource: "*", Account: in.AccountId}); err != nil {
 		return nil, err
 	}
 	trail.From(ctx).Resource(resourceType, s.instanceARN(in.AccountId), in.AccountId)
