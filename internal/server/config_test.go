@@ -13,13 +13,13 @@ import (
 func TestQuotasOfTheConfiguration(t *testing.T) {
 	for text, want := range map[string]string{
 		"quotas: {users: 10, groups: 5, groups_per_user: 3, issuers: 1, applications: 2, scopes_per_application: 3, groups_per_application: 4}": "",
-		"quotas: {users: 0}":         "",
-		"quotas: {users: -1}":        "quotas.users -1",
-		"quotas: {applications: -5}": "quotas.applications -5",
+		"quotas: {users: 0}":                                     "",
+		"quotas: {users: -1}":                                    "quotas.users -1",
+		"quotas: {applications: -5}":                             "quotas.applications -5",
 		"quotas: {access_grants: 7, access_grants_locations: 2}": "",
 		"quotas: {access_grants: -1}":                            "quotas.access_grants -1",
-		"quotas: {people: 1}":        "people",
-		"quotas: {users: many}":      "many",
+		"quotas: {people: 1}":                                    "people",
+		"quotas: {users: many}":                                  "many",
 	} {
 		c := &Config{Dir: t.TempDir()}
 		err := yaml.UnmarshalWithOptions([]byte(text), c, yaml.Strict())
