@@ -330,7 +330,10 @@ func TestWalkthrough(t *testing.T) {
 	})
 	t.Run("outside the grant", func(t *testing.T) {
 		red.refused("AccessDenied", "s3", "ls", "s3://lake/blue/")
-		red.refused("AccessDenied", "s3", "ls", "s3://lake")
+		if out := strings.TrimSpace(red.run("s3", "ls", "s3://lake")); out != "PRE red/" {
+			t.Errorf("the top of the lake shows %q", out)
+		}
+		red.refused("AccessDenied", "s3api", "list-objects-v2", "--bucket", "lake")
 		red.refused("AccessDenied", "s3api", "get-object", "--bucket", "lake", "--key", "blue/plums.csv", "x")
 		red.refused("AccessDenied", "s3api", "put-object", "--bucket", "lake", "--key", "red/new.csv")
 		red.refused("AccessDenied", "s3api", "delete-object", "--bucket", "lake", "--key", "red/tomatoes.csv")
