@@ -286,7 +286,7 @@ func (x *exchange) takeForm() error {
 		return err
 	}
 	x.form = f
-	x.entry.Parameters(x.parameters(x.r))
+	x.ask(x.entry, x.r)
 	return nil
 }
 

@@ -98,7 +98,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q.Time = req.Time
 	ctx, entry := g.Trail.Begin(r.Context(), trail.Operation{Source: "s3.amazonaws.com", Name: string(q.Operation), ReadOnly: q.readOnly(), Data: q.isData()})
 	ctx, ledger := authz.WithLedger(ctx)
-	entry.Parameters(q.parameters(r))
+	q.ask(entry, r)
 	x := &exchange{Gateway: g, Request: q, r: r, entry: entry}
 	defer func() {
 		if x.leave != nil {
@@ -230,9 +230,9 @@ func (x *exchange) nameThePerson() {
 		return
 	}
 	name, _ := x.People.UserName(p.IdentityStoreID, p.UserID)
-	x.entry.Add(trail.KeyPersonName, name)
-	x.entry.Add(trail.KeyPersonID, p.UserID)
-	x.entry.Add(trail.KeyIdentityStore, p.IdentityStoreARN)
+	x.entry.AddText(trail.KeyPersonName, name)
+	x.entry.AddText(trail.KeyPersonID, p.UserID)
+	x.entry.AddText(trail.KeyIdentityStore, p.IdentityStoreARN)
 }
 
 // find finds the bucket of the request and holds it against the owner that the client expects.
@@ -330,29 +330,23 @@ func (q *Request) readOnly() bool {
 	return false
 }
 
-// parameters are what the trail keeps of the request.
-func (q *Request) parameters(r *http.Request) map[string]any {
-	p := map[string]any{"Host": r.Host}
-	set := func(name, value string) {
-		if value != "" {
-			p[name] = value
-		}
-	}
-	set("bucketName", q.Bucket)
-	set("key", q.Key)
-	set("versionId", q.VersionID)
-	set("uploadId", q.UploadID)
-	set("prefix", q.Prefix)
-	set("delimiter", q.Delimiter)
-	set("x-amz-acl", q.ACL)
+// ask tells the trail what was asked, under the names that CloudTrail has for it.
+func (q *Request) ask(e *trail.Entry, r *http.Request) {
+	e.Asked("Host", r.Host)
+	e.Asked("bucketName", q.Bucket)
+	e.Asked("key", q.Key)
+	e.Asked("versionId", q.VersionID)
+	e.Asked("uploadId", q.UploadID)
+	e.Asked("prefix", q.Prefix)
+	e.Asked("delimiter", q.Delimiter)
+	e.Asked("x-amz-acl", q.ACL)
 	if q.PartNumber > 0 {
-		p["partNumber"] = q.PartNumber
+		e.Asked("partNumber", strconv.Itoa(q.PartNumber))
 	}
 	if q.Source != nil {
-		set("x-amz-copy-source", q.Source.Bucket+"/"+q.Source.Key)
+		e.Asked("x-amz-copy-source", q.Source.Bucket+"/"+q.Source.Key)
 	}
 	if q.Operation == "ListObjectsV2" {
-		p["list-type"] = "2"
+		e.Asked("list-type", "2")
 	}
-	return p
 }

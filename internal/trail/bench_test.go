@@ -17,10 +17,12 @@ import (
 func dataEvent(ctx context.Context, t *Trail, c *caller.Caller) (context.Context, *Entry) {
 	ctx, e := t.Begin(ctx, getOp)
 	e.Caller(c)
-	e.Parameters(map[string]any{"bucketName": "data", "Host": "lakegate.internal", "key": "red/sales.csv"})
+	e.Asked("Host", "lakegate.internal")
+	e.Asked("bucketName", "data")
+	e.Asked("key", "red/sales.csv")
 	e.Resource("AWS::S3::Object", "arn:aws:s3:::data/red/sales.csv", "")
 	e.Resource("AWS::S3::Bucket", "arn:aws:s3:::data", dataAccount)
-	e.Add(KeyPersonName, "mateo@example.com")
+	e.AddText(KeyPersonName, "mateo@example.com")
 	e.Add(KeyRevision, int64(42))
 	e.Add(KeyBytesOut, int64(4096))
 	e.Step("authorize s3:GetObject", Pass, "the grant allows")
@@ -68,7 +70,7 @@ func BenchmarkDataEvent(b *testing.B) {
 func BenchmarkAppend(b *testing.B) {
 	h := openHouse(b, "sqlite", Config{})
 	ctx, e := dataEvent(benchContext(h), h.Trail, vended())
-	record := e.rows(ctx, nil, nil)[0].record
+	record := e.rows(ctx, nil, nil, nil)[0].record
 	for _, durable := range []bool{false, true} {
 		b.Run(map[bool]string{false: "written", true: "durable"}[durable], func(b *testing.B) {
 			l := openLog(b, LogConfig{Dir: b.TempDir(), SegmentSize: 1 << 40})
@@ -159,8 +161,8 @@ func BenchmarkManagementEvent(b *testing.B) {
 func BenchmarkEncode(b *testing.B) {
 	h := openHouse(b, "sqlite", Config{})
 	ctx, e := dataEvent(benchContext(h), h.Trail, vended())
-	r := e.record(caller.RequestFrom(ctx), start, nil)
-	r.AdditionalEventData = r.extras.object()
+	r := e.record(caller.RequestFrom(ctx), start, nil, nil)
+	r.UserIdentity, r.RequestParameters, r.AdditionalEventData = identityOf(r.caller), r.asked.object(), r.additional.object()
 	r.EventID = "7b4e1a52-0000-4000-8000-000000000002"
 	b.Run("by hand", func(b *testing.B) {
 		b.ReportAllocs()

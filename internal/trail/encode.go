@@ -36,7 +36,7 @@ func (m *members) name(name string) {
 
 func (m *members) text(name, value string) {
 	m.name(name)
-	m.b = appendText(m.b, scrub(value))
+	m.b = appendText(m.b, value)
 }
 
 // known leaves out an empty text.
@@ -134,8 +134,8 @@ func appendObject(b []byte, m map[string]any, depth int) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(appendText(b, scrub(name)), ':')
-		if v := m[name]; v != nil && !harmlessNames[name] && isSecret(name) {
+		b = append(appendText(b, name), ':')
+		if v := m[name]; v != nil && !isHarmless(name) && isSecret(name) {
 			b = appendText(b, hidden)
 		} else {
 			b = appendValue(b, v, depth+1)
@@ -152,7 +152,7 @@ func appendValue(b []byte, v any, depth int) []byte {
 	case nil:
 		return append(b, "null"...)
 	case string:
-		return appendText(b, scrub(v))
+		return appendText(b, v)
 	case bool:
 		return strconv.AppendBool(b, v)
 	case int:
@@ -160,7 +160,7 @@ func appendValue(b []byte, v any, depth int) []byte {
 	case int64:
 		return strconv.AppendInt(b, v, 10)
 	case time.Time:
-		return appendText(b, v.UTC().Format(timeFormat))
+		return appendText(b, stamp(v))
 	case map[string]any:
 		return appendObject(b, v, depth)
 	case []any:

@@ -20,9 +20,9 @@ import (
 // encoded is a record as it is written.
 func encoded(r *Record) []byte {
 	for name, value := range r.AdditionalEventData {
-		r.extras.set(extra{name: name, value: value})
+		r.additional.set(field{name: name, value: value})
 	}
-	return r.appendOwn(r.appendShared(nil))
+	return scrubbed(r.appendOwn(r.appendShared(nil)))
 }
 
 // TestRecordsReadBack holds the encoder to encoding/json: what it writes reads back as what was to be written.
@@ -39,9 +39,10 @@ func TestRecordsReadBack(t *testing.T) {
 	}
 	object := rapid.MapOfN(rapid.StringMatching(`[a-f\n"]{0,6}`), value(3), 0, 6)
 	rapid.Check(t, func(t *rapid.T) {
+		c := anyCaller(text).Draw(t, "caller")
 		r := &Record{
 			EventVersion: "1.11", EventTime: "2026-11-02T10:00:05Z", EventSource: "s3.amazonaws.com", EventName: text.Draw(t, "name"), UserAgent: text.Draw(t, "agent"),
-			UserIdentity:      identityOf(&caller.Caller{Type: caller.AssumedRole, Account: text.Draw(t, "account"), ARN: text.Draw(t, "arn"), Session: &caller.Session{RoleID: "A", SourceIdentity: text.Draw(t, "source")}}),
+			UserIdentity: identityOf(c), caller: c,
 			ErrorCode:         text.Draw(t, "code"),
 			RequestParameters: object.Draw(t, "parameters"), AdditionalEventData: object.Draw(t, "additional"),
 			RequestID: "r", EventID: "e", ReadOnly: rapid.Bool().Draw(t, "read"), RecipientAccountID: dataAccount, EventCategory: "Data",
@@ -283,9 +284,9 @@ func FuzzRecord(f *testing.F) {
 		e.Parameters(map[string]any{key: value, "list": []any{value, map[string]any{key: value}}})
 		e.Step(detail, Fail, detail)
 		e.Resource(key, value, "")
-		r := e.record(&caller.Request{ID: "req", UserAgent: agent, Host: value, Secure: true}, start, wire.AccessDenied(detail))
+		r := e.record(&caller.Request{ID: "req", UserAgent: agent, Host: value, Secure: true}, start, wire.AccessDenied(detail), nil)
 		r.EventID = "11111111-0000-4000-8000-000000000001"
-		line := encoded(r)
+		line := encoded(&r)
 		plain(t, line)
 		var back Record
 		if err := json.Unmarshal(line, &back); err != nil {

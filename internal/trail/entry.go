@@ -29,12 +29,23 @@ type Entry struct {
 	data         bool
 
 	caller     *caller.Caller
+	asked      fields
 	parameters map[string]any
 	response   map[string]any
 	resources  []Resource
-	extra      extras
+	extra      fields
 	accounts   []string
 	steps      []Step
+
+	// first is room for what most requests have, so that an entry is one piece of memory.
+	first struct {
+		ids       [1]copyID
+		asked     [4]field
+		resources [2]Resource
+		extra     [10]field
+		accounts  [2]string
+		steps     [4]Step
+	}
 }
 
 // copyID is the event id of the copy for an account.
@@ -90,6 +101,8 @@ type entryKey struct{}
 // with the entry's record.
 func (t *Trail) Begin(ctx context.Context, op Operation) (context.Context, *Entry) {
 	e := &Entry{trail: t, source: op.Source, name: op.Name, readOnly: op.ReadOnly, data: op.Data}
+	f := &e.first
+	e.ids, e.resources, e.extra, e.accounts, e.steps = f.ids[:0], f.resources[:0], f.extra[:0], f.accounts[:0], f.steps[:0]
 	return store.WithRecorder(context.WithValue(ctx, entryKey{}, e), e), e
 }
 
@@ -118,14 +131,28 @@ func (e *Entry) Caller(c *caller.Caller) {
 	e.caller = c
 }
 
-// Parameters sets what was asked, with secrets already hidden.
+// Asked sets one text of what was asked, for requests that are not read into a message of a model. An empty text sets
+// nothing.
+func (e *Entry) Asked(name, text string) {
+	if e == nil || text == "" {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.asked == nil {
+		e.asked = e.first.asked[:0]
+	}
+	e.asked.set(field{name: name, text: text})
+}
+
+// Parameters sets what was asked, with secrets already hidden, in the place of what Asked has set.
 func (e *Entry) Parameters(p map[string]any) {
 	if e == nil {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.parameters = p
+	e.parameters, e.asked = p, nil
 }
 
 // Response sets what was answered, with secrets already hidden; reads leave it out.
@@ -192,25 +219,26 @@ const (
 
 // Add sets a member of additionalEventData. An empty text and nil set nothing.
 func (e *Entry) Add(key string, value any) {
-	if e == nil {
-		return
-	}
-	if value == nil {
-		return
-	}
-	one := extra{name: key, value: value}
 	if s, ok := value.(string); ok {
-		if s == "" {
-			return
-		}
-		one = extra{name: key, text: clip(s, maxExtra)}
+		e.AddText(key, s)
+		return
+	}
+	if e == nil || value == nil {
+		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.extra == nil {
-		e.extra = make(extras, 0, 10)
+	e.extra.set(field{name: key, value: value})
+}
+
+// AddText is Add for a text.
+func (e *Entry) AddText(key, text string) {
+	if e == nil || text == "" {
+		return
 	}
-	e.extra.set(one)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.extra.set(field{name: key, text: clip(text, maxExtra)})
 }
 
 // Step adds an answered question. The steps are what the operation Why tells.

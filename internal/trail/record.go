@@ -37,8 +37,10 @@ type Record struct {
 	EventCategory       string               `json:"eventCategory"`
 	TLSDetails          *TLSDetails          `json:"tlsDetails,omitempty"`
 
-	// extras take the place of AdditionalEventData in a record that is to be written.
-	extras extras
+	// In a record that is to be written, caller takes the place of UserIdentity, additional that of AdditionalEventData, and
+	// asked, where it is set, that of RequestParameters.
+	caller            *caller.Caller
+	asked, additional fields
 }
 
 // UserIdentity says who called.
@@ -112,53 +114,6 @@ const (
 	maxHost       = 255
 )
 
-const timeFormat = "2006-01-02T15:04:05Z"
-
-// identityOf tells who called. A nil caller is one who was not authenticated, which is not the same as one who did not
-// sign: that one is called as S3 calls it.
-func identityOf(c *caller.Caller) UserIdentity {
-	if c == nil {
-		return UserIdentity{Type: "Unknown"}
-	}
-	u := UserIdentity{
-		Type: string(c.Type), PrincipalID: c.UserID, ARN: c.ARN, AccountID: c.Account, AccessKeyID: c.AccessKeyID,
-		UserName: c.UserName, InvokedBy: c.ServiceName,
-	}
-	switch c.Type {
-	case caller.Anonymous:
-		return UserIdentity{Type: "AWSAccount", AccountID: "ANONYMOUS_PRINCIPAL"}
-	case caller.Person:
-		// The bearer of a token of the identity center is told by the person alone.
-		u.PrincipalID, u.ARN, u.UserName = "", "", ""
-	case caller.WebIdentity:
-		u.IdentityProvider = c.Provider
-	}
-	if p := c.Named(); p != nil {
-		u.OnBehalfOf = &OnBehalfOf{UserID: p.UserID, IdentityStoreARN: p.IdentityStoreARN}
-		if c.Type == caller.Person {
-			u.CredentialID = p.CredentialID
-		}
-	}
-	s := c.Session
-	if s == nil {
-		return u
-	}
-	u.SessionContext = &SessionContext{
-		Attributes:     SessionAttributes{CreationDate: s.Issued.UTC().Format(timeFormat), MFAAuthenticated: "false"},
-		SourceIdentity: s.SourceIdentity,
-	}
-	if s.Provider != "" {
-		u.SessionContext.WebIDFederationData = &WebIDFederationData{s.Provider}
-	}
-	if f := s.Federator; f != nil {
-		u.SessionContext.SessionIssuer = &SessionIssuer{Type: "IAMUser", PrincipalID: f.ID, ARN: f.ARN, AccountID: c.Account, UserName: f.ARN[strings.LastIndexByte(f.ARN, '/')+1:]}
-	}
-	if s.RoleID != "" {
-		u.SessionContext.SessionIssuer = &SessionIssuer{Type: "Role", PrincipalID: s.RoleID, ARN: s.RoleARN, AccountID: c.Account, UserName: s.RoleName}
-	}
-	return u
-}
-
 // userName is what LookupEvents calls Username: the user, or the session's name.
 func userName(c *caller.Caller) string {
 	switch {
@@ -173,12 +128,13 @@ func userName(c *caller.Caller) string {
 	}
 }
 
-// record makes the record, but for what differs between its copies. The entry's lock is held.
-func (e *Entry) record(req *caller.Request, at time.Time, failure error) *Record {
-	r := &Record{
-		EventVersion: "1.11", UserIdentity: identityOf(e.caller), EventTime: at.UTC().Format(timeFormat),
+// record makes the record, but for what differs between its copies and with no more than additional already knows. The
+// entry's lock is held.
+func (e *Entry) record(req *caller.Request, at time.Time, failure error, additional fields) Record {
+	r := Record{
+		EventVersion: "1.11", caller: e.caller, EventTime: stamp(at),
 		EventSource: e.source, EventName: e.name, AwsRegion: req.Region, SourceIPAddress: req.SourceIP, UserAgent: clip(req.UserAgent, maxAgent),
-		RequestParameters: e.parameters, extras: e.additional(req, at, failure),
+		RequestParameters: e.parameters, asked: e.asked, additional: e.additional(req, at, failure, additional),
 		RequestID: req.ID, ReadOnly: e.readOnly, Resources: e.resources, EventType: "AwsApiCall",
 		ManagementEvent: !e.data, EventCategory: "Management",
 	}
@@ -199,7 +155,7 @@ func (e *Entry) record(req *caller.Request, at time.Time, failure error) *Record
 		r.EventType = "AwsServiceEvent"
 		role, _ := e.parameters["roleName"].(string)
 		account, _ := e.parameters["accountId"].(string)
-		r.RequestParameters, r.ServiceEventDetails = nil, &ServiceEventDetails{RoleName: role, AccountID: account}
+		r.RequestParameters, r.asked, r.ServiceEventDetails = nil, nil, &ServiceEventDetails{RoleName: role, AccountID: account}
 	}
 	return r
 }
@@ -238,15 +194,15 @@ func decisionOf(failure error) string {
 	return DecisionFailed
 }
 
-// additional is what is known beyond CloudTrail's members. The entry's lock is held.
-func (e *Entry) additional(req *caller.Request, at time.Time, failure error) extras {
-	x := append(make(extras, 0, len(e.extra)+12), e.extra...)
+// additional is what is known beyond CloudTrail's members, behind what x has. The entry's lock is held.
+func (e *Entry) additional(req *caller.Request, at time.Time, failure error, x fields) fields {
+	x = append(x, e.extra...)
 	if took := at.Sub(req.Time); !req.Time.IsZero() {
-		x.set(extra{name: keyDuration, value: max(took, 0).Microseconds()})
+		x.set(field{name: keyDuration, value: max(took, 0).Microseconds()})
 	}
 	if c := e.caller; c != nil {
 		if c.AccessKeyID != "" {
-			x.setText(KeySignature, "SigV4")
+			x.set(field{name: KeySignature, text: "SigV4"})
 		}
 		x.setDefault(KeyAuthentication, c.Auth)
 		if p := c.Named(); p != nil {
@@ -274,7 +230,7 @@ func (e *Entry) additional(req *caller.Request, at time.Time, failure error) ext
 			}
 		}
 		if len(e.steps) > 0 {
-			x.set(extra{name: keySteps, value: fitting(e.steps, maxStepBytes)})
+			x.set(field{name: keySteps, value: fitting(e.steps, maxStepBytes)})
 		}
 	}
 	return x
@@ -312,9 +268,7 @@ func fitting(steps []Step, limit int) []Step {
 func (r *Record) appendShared(b []byte) []byte {
 	m := members{b: append(b, '{')}
 	m.plain("eventVersion", r.EventVersion)
-	m.open("userIdentity")
-	r.UserIdentity.write(&m)
-	m.close()
+	m.identity(r.caller)
 	m.plain("eventTime", r.EventTime)
 	m.text("eventSource", r.EventSource)
 	m.text("eventName", r.EventName)
@@ -323,9 +277,13 @@ func (r *Record) appendShared(b []byte) []byte {
 	m.text("userAgent", r.UserAgent)
 	m.known("errorCode", r.ErrorCode)
 	m.known("errorMessage", r.ErrorMessage)
-	m.part("requestParameters", r.RequestParameters, maxParameters)
+	if r.asked != nil {
+		m.fields("requestParameters", r.asked, maxParameters)
+	} else {
+		m.part("requestParameters", r.RequestParameters, maxParameters)
+	}
 	m.part("responseElements", r.ResponseElements, maxParameters)
-	m.extras("additionalEventData", r.extras, r.roomForMore())
+	m.fields("additionalEventData", r.additional, r.roomForMore())
 	if d := r.ServiceEventDetails; d != nil {
 		m.open("serviceEventDetails")
 		m.known("role_name", d.RoleName)
@@ -339,7 +297,7 @@ func (r *Record) appendShared(b []byte) []byte {
 // roomForMore is how large additionalEventData may be. The keys of a batch deletion come on top of what CloudTrail, which
 // does not record them, allows: a thousand of the longest fit.
 func (r *Record) roomForMore() int {
-	if r.extras.has(KeyObjects) {
+	if r.additional.has(KeyObjects) {
 		return maxAdditional + maxObjects
 	}
 	return maxAdditional
@@ -375,49 +333,4 @@ func (r *Record) appendOwn(b []byte) []byte {
 		m.close()
 	}
 	return append(m.b, '}')
-}
-
-func (u *UserIdentity) write(m *members) {
-	m.text("type", u.Type)
-	m.known("principalId", u.PrincipalID)
-	m.known("arn", u.ARN)
-	m.known("accountId", u.AccountID)
-	m.known("accessKeyId", u.AccessKeyID)
-	m.known("userName", u.UserName)
-	if s := u.SessionContext; s != nil {
-		m.open("sessionContext")
-		s.write(m)
-		m.close()
-	}
-	if p := u.OnBehalfOf; p != nil {
-		m.open("onBehalfOf")
-		m.text("userId", p.UserID)
-		m.text("identityStoreArn", p.IdentityStoreARN)
-		m.close()
-	}
-	m.known("credentialId", u.CredentialID)
-	m.known("invokedBy", u.InvokedBy)
-	m.known("identityProvider", u.IdentityProvider)
-}
-
-func (s *SessionContext) write(m *members) {
-	if i := s.SessionIssuer; i != nil {
-		m.open("sessionIssuer")
-		m.text("type", i.Type)
-		m.text("principalId", i.PrincipalID)
-		m.text("arn", i.ARN)
-		m.text("accountId", i.AccountID)
-		m.text("userName", i.UserName)
-		m.close()
-	}
-	m.open("attributes")
-	m.plain("creationDate", s.Attributes.CreationDate)
-	m.plain("mfaAuthenticated", s.Attributes.MFAAuthenticated)
-	m.close()
-	m.known("sourceIdentity", s.SourceIdentity)
-	if w := s.WebIDFederationData; w != nil {
-		m.open("webIdFederationData")
-		m.text("federatedProvider", w.FederatedProvider)
-		m.close()
-	}
 }

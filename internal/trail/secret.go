@@ -21,12 +21,16 @@ var secretEnds = []string{"apikey", "customerkey", "signature", "token"}
 // harmless are names that end like a secret's and hold none: places in a listing, keys of idempotency, and whom a token names.
 var harmless = []string{"clientrequesttoken", "clienttoken", "continuationtoken", "nextcontinuationtoken", "nexttoken", "subjectfromwebidentitytoken"}
 
-// harmlessNames are those that most records have, so that they need not be looked into.
-var harmlessNames = map[string]bool{
-	KeyPersonName: true, KeyPersonID: true, KeyIdentityStore: true, KeyCredentialID: true, KeyApplication: true, KeyGrantID: true, KeyGrantAccount: true,
-	KeyMatchedScope: true, KeyDecision: true, KeyReason: true, KeyRevision: true, KeyVendedKey: true, KeyBytesIn: true, KeyBytesOut: true,
-	KeyAuthentication: true, KeySignature: true, KeyObjects: true, keyDuration: true, keySteps: true, KeyAuditContext: true,
-	"Host": true, "bucketName": true, "key": true, "prefix": true, "delimiter": true, "list-type": true, "uploadId": true, "partNumber": true, "versionId": true,
+// isHarmless knows the names that most records have, so that they need not be looked into.
+func isHarmless(name string) bool {
+	switch name {
+	case KeyPersonName, KeyPersonID, KeyIdentityStore, KeyCredentialID, KeyApplication, KeyGrantID, KeyGrantAccount,
+		KeyMatchedScope, KeyDecision, KeyReason, KeyRevision, KeyVendedKey, KeyBytesIn, KeyBytesOut,
+		KeyAuthentication, KeySignature, KeyObjects, keyDuration, keySteps, KeyAuditContext,
+		"Host", "bucketName", "key", "prefix", "delimiter", "list-type", "uploadId", "partNumber", "versionId":
+		return true
+	}
+	return false
 }
 
 // isSecret reports whether the values of members of a name are never written, whoever puts them into a record. Case and
@@ -49,11 +53,23 @@ func isSecret(name string) bool {
 		slices.ContainsFunc(secretEnds, ends) && !slices.ContainsFunc(harmless, is)
 }
 
+// scrubbed is scrub for a whole record as it is written. In JSON, a token stands as it is, and whatever ended it in the text
+// ends it there: so to look through the record once hides what looking through each of its texts would.
+func scrubbed(record []byte) []byte {
+	if !bytes.Contains(record, []byte(tokenHead)) {
+		return record
+	}
+	return []byte(scrub(string(record)))
+}
+
+// tokenHead is how a JSON Web Token begins: `{"` in base64url.
+const tokenHead = "eyJ"
+
 // scrub hides what has the form of a JSON Web Token: a header in base64url, which begins as `{"` does, a point, and a
 // payload. People paste tokens where names belong, and libraries quote them in errors.
 func scrub(s string) string {
-	const head, least = "eyJ", 8
-	at := strings.Index(s, head)
+	const least = 8
+	at := strings.Index(s, tokenHead)
 	if at < 0 {
 		return s
 	}
@@ -70,7 +86,7 @@ func scrub(s string) string {
 			b.WriteString(hidden)
 		}
 		s = s[end:]
-		at = strings.Index(s, head)
+		at = strings.Index(s, tokenHead)
 	}
 	b.WriteString(s)
 	return b.String()

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/lakegate/lakegate/internal/api/iam"
 	"github.com/lakegate/lakegate/internal/api/lakegate"
 	"github.com/lakegate/lakegate/internal/api/s3control"
@@ -56,6 +58,17 @@ func TestWebTokensAreHiddenInTexts(t *testing.T) {
 			t.Errorf("scrub(%q) = %q, want %q", in, got, want)
 		}
 	}
+}
+
+// TestTokensAreHiddenInWhatIsWritten: to look through what is written hides the same as to look through the text before.
+func TestTokensAreHiddenInWhatIsWritten(t *testing.T) {
+	part := rapid.OneOf(rapid.SampledFrom([]string{webToken, webToken[:20], "eyJ", "eyJhbGciOi", ".", ".a", "\n", "\x00", "\u202e", "\xff", `"`, `\`, "é", " "}), rapid.String())
+	rapid.Check(t, func(t *rapid.T) {
+		s := strings.Join(rapid.SliceOfN(part, 0, 8).Draw(t, "text"), "")
+		if want, got := string(appendText(nil, scrub(s))), string(scrubbed(appendText(nil, s))); want != got {
+			t.Fatalf("%q: %s, want %s", s, got, want)
+		}
+	})
 }
 
 // canaries are secrets of every kind as they look here. Each test that plants them makes them distinct.

@@ -185,7 +185,7 @@ func (e *Entry) RecordChange(ctx context.Context, tx *store.Tx, revision int64) 
 		// Work that outlives its request has records of its own.
 		e.ids, e.shared = nil, ""
 	}
-	rows := e.rows(ctx, nil, nil)
+	rows := e.rows(ctx, nil, nil, nil)
 	for i := range rows {
 		r := &rows[i]
 		if err := r.put(ctx, tx); err != nil {
@@ -206,7 +206,8 @@ func (t *Trail) Finish(ctx context.Context, e *Entry, failure error) error {
 	}
 	// The buffer goes back when nobody keeps a record of it.
 	buf := t.buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in there
-	rows := e.rows(ctx, failure, (*buf)[:0])
+	var one [1]row
+	rows := e.rows(ctx, failure, (*buf)[:0], one[:0])
 	committed := e.committed
 	e.finished = true
 	e.mu.Unlock()
@@ -225,7 +226,8 @@ func (t *Trail) Finish(ctx context.Context, e *Entry, failure error) error {
 		r.delivered = err == nil
 		if t.keeps(r, committed, failure != nil) {
 			kept = true
-			t.keep(r, committed)
+			own := *r
+			t.keep(&own, committed)
 		}
 	}
 	if !kept {
@@ -289,13 +291,15 @@ const usualSize = 2 << 10
 // maxBuffer is the largest buffer that is used again.
 const maxBuffer = 64 << 10
 
-// rows makes the copies of the record, in a buffer: one for the caller's account, one for each other account that has a
-// part. The entry's lock is held.
-func (e *Entry) rows(ctx context.Context, failure error, buf []byte) []row {
+// rows makes the copies of the record, in a buffer, and puts them behind the rows that it is given: one for the caller's
+// account, one for each other account that has a part. The entry's lock is held.
+func (e *Entry) rows(ctx context.Context, failure error, buf []byte, rows []row) []row {
 	req := caller.RequestFrom(ctx)
 	at := e.trail.cfg.DB.Now()
-	record := e.record(req, at, failure)
-	accounts := e.recipients()
+	var more [24]field
+	record := e.record(req, at, failure, more[:0])
+	var few [4]string
+	accounts := e.recipients(few[:0])
 	if len(accounts) > 1 && e.shared == "" {
 		e.shared = e.trail.cfg.NewID()
 	}
@@ -306,11 +310,10 @@ func (e *Entry) rows(ctx context.Context, failure error, buf []byte) []row {
 	steps := ""
 	if !e.data || failure != nil {
 		// Those of an allowed request for data are nowhere asked for.
-		steps = string(appendSteps(nil, fitting(e.steps, maxStepBytes)))
+		steps = scrub(string(appendSteps(nil, fitting(e.steps, maxStepBytes))))
 	}
 	text := record.appendShared(buf)
 	shared := len(text)
-	rows := make([]row, 0, len(accounts))
 	for i, account := range accounts {
 		start := 0
 		if i > 0 {
@@ -324,7 +327,7 @@ func (e *Entry) rows(ctx context.Context, failure error, buf []byte) []row {
 		text = record.appendOwn(text)
 		rows = append(rows, row{
 			id: record.EventID, account: account, at: at, name: e.name, source: e.source, data: e.data, readOnly: e.readOnly,
-			stranger: e.caller == nil || e.caller.Account == "", user: userName(e.caller), accessKey: accessKey, request: req.ID, resources: record.Resources, record: text[start:], steps: steps,
+			stranger: e.caller == nil || e.caller.Account == "", user: userName(e.caller), accessKey: accessKey, request: req.ID, resources: record.Resources, record: scrubbed(text[start:]), steps: steps,
 		})
 	}
 	return rows
@@ -332,12 +335,11 @@ func (e *Entry) rows(ctx context.Context, failure error, buf []byte) []row {
 
 // recipients are the accounts that get a copy, the caller's first. "" stands for nobody's: a request that was not
 // authenticated and touched nothing.
-func (e *Entry) recipients() []string {
+func (e *Entry) recipients(all []string) []string {
 	own := ""
 	if e.caller != nil {
 		own = e.caller.Account
 	}
-	var all []string
 	if own != "" || len(e.accounts) == 0 {
 		all = append(all, own)
 	}
