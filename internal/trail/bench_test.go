@@ -70,7 +70,7 @@ func BenchmarkDataEvent(b *testing.B) {
 func BenchmarkAppend(b *testing.B) {
 	h := openHouse(b, "sqlite", Config{})
 	ctx, e := dataEvent(benchContext(h), h.Trail, vended())
-	record := e.rows(ctx, nil, nil, nil)[0].record
+	record := e.rows(ctx, nil, new(draft), nil)[0].record
 	for _, durable := range []bool{false, true} {
 		b.Run(map[bool]string{false: "written", true: "durable"}[durable], func(b *testing.B) {
 			l := openLog(b, LogConfig{Dir: b.TempDir(), SegmentSize: 1 << 40})

@@ -89,7 +89,8 @@ type mark struct {
 // span are the entries that the disk refused, from and to; the last such.
 type span struct{ from, to uint64 }
 
-// batch is what one write takes to the file; round is what one sync takes to the disk.
+// batch is what one write takes to the file; round is what one sync takes to the disk. done is there when somebody waits
+// for the batch besides who writes it.
 type batch struct {
 	records [][]byte
 	done    chan struct{}
@@ -116,7 +117,7 @@ func OpenLog(cfg LogConfig) (*Log, Recovery, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, Recovery{}, fmt.Errorf("create audit log: %w", err)
 	}
-	l := &Log{cfg: cfg, gathering: newBatch(), stop: make(chan struct{}), sealing: make(chan struct{}, 1)}
+	l := &Log{cfg: cfg, gathering: new(batch), stop: make(chan struct{}), sealing: make(chan struct{}, 1)}
 	found, err := l.mend()
 	if err != nil {
 		return nil, found, fmt.Errorf("mend audit log: %w", err)
@@ -151,7 +152,13 @@ func (l *Log) begin(found Recovery) error {
 	return l.force()
 }
 
-func newBatch() *batch { return &batch{done: make(chan struct{})} }
+// wait is where to wait for the batch. The gate is held.
+func (b *batch) wait() <-chan struct{} {
+	if b.done == nil {
+		b.done = make(chan struct{})
+	}
+	return b.done
+}
 
 // Node is the log's own id, which was made up when it began.
 func (l *Log) Node() string { return l.node }
@@ -175,11 +182,15 @@ func (l *Log) Append(durable bool, records ...[]byte) error {
 	b := l.gathering
 	first := len(b.records) == 0
 	b.records = append(b.records, records...)
+	var written <-chan struct{}
+	if !first {
+		written = b.wait()
+	}
 	l.gate.Unlock()
 	if first {
 		l.write(b)
 	} else {
-		<-b.done
+		<-written
 	}
 	if b.err != nil || !durable {
 		return b.err
@@ -199,13 +210,15 @@ func (l *Log) Append(durable bool, records ...[]byte) error {
 func (l *Log) write(b *batch) {
 	l.writing.Lock()
 	l.gate.Lock()
-	l.gathering = newBatch()
+	l.gathering = new(batch)
 	l.gate.Unlock()
 	b.err = l.put(b.records)
 	b.last = l.end.entry
 	l.broken.Store(b.err != nil)
 	l.writing.Unlock()
-	close(b.done)
+	if b.done != nil {
+		close(b.done)
+	}
 }
 
 // ready makes the file one that lines can be added to: a new segment where one is due, and without what a write left that
@@ -316,10 +329,13 @@ func (l *Log) Close() error {
 	l.closing.Do(func() {
 		l.gate.Lock()
 		l.closed = true
-		waiting := l.gathering
+		var written <-chan struct{}
+		if len(l.gathering.records) > 0 {
+			written = l.gathering.wait()
+		}
 		l.gate.Unlock()
-		if len(waiting.records) > 0 {
-			<-waiting.done
+		if written != nil {
+			<-written
 		}
 		l.settle()
 		close(l.stop)

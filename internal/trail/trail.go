@@ -64,8 +64,8 @@ type Trail struct {
 	// refused ones for data.
 	strangers, visitors, refused budget
 
-	// buffers are for records that nobody keeps.
-	buffers sync.Pool
+	// drafts are for records that nobody keeps.
+	drafts sync.Pool
 
 	failures atomic.Int64
 	dropped  atomic.Int64
@@ -95,7 +95,7 @@ func Open(ctx context.Context, cfg Config) (*Trail, error) {
 			t.cfg.Sync = SyncAlways
 		}
 	}
-	t.buffers.New = func() any { b := make([]byte, 0, usualSize); return &b }
+	t.drafts.New = func() any { return &draft{text: make([]byte, 0, usualSize)} }
 	log, found, err := OpenLog(LogConfig{Dir: cfg.Dir, Now: cfg.DB.Now, Keep: cfg.KeepLog, Failed: t.failed, Log: cfg.Log})
 	if err != nil {
 		return nil, err
@@ -185,7 +185,7 @@ func (e *Entry) RecordChange(ctx context.Context, tx *store.Tx, revision int64) 
 		// Work that outlives its request has records of its own.
 		e.ids, e.shared = nil, ""
 	}
-	rows := e.rows(ctx, nil, nil, nil)
+	rows := e.rows(ctx, nil, new(draft), nil)
 	for i := range rows {
 		r := &rows[i]
 		if err := r.put(ctx, tx); err != nil {
@@ -204,10 +204,10 @@ func (t *Trail) Finish(ctx context.Context, e *Entry, failure error) error {
 		e.mu.Unlock()
 		return nil
 	}
-	// The buffer goes back when nobody keeps a record of it.
-	buf := t.buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in there
+	// The draft goes back when nobody keeps a record of it.
+	d := t.drafts.Get().(*draft) //nolint:forcetypeassert // nothing else is in there
 	var one [1]row
-	rows := e.rows(ctx, failure, (*buf)[:0], one[:0])
+	rows := e.rows(ctx, failure, d, one[:0])
 	committed := e.committed
 	e.finished = true
 	e.mu.Unlock()
@@ -232,9 +232,10 @@ func (t *Trail) Finish(ctx context.Context, e *Entry, failure error) error {
 	}
 	if !kept {
 		if len(rows) == 1 && cap(rows[0].record) <= maxBuffer {
-			*buf = rows[0].record[:0] // it may have grown
+			d.text = rows[0].record[:0] // it may have grown
 		}
-		t.buffers.Put(buf)
+		clear(d.additional[:])
+		t.drafts.Put(d)
 	}
 	if err == nil {
 		return nil
@@ -291,13 +292,18 @@ const usualSize = 2 << 10
 // maxBuffer is the largest buffer that is used again.
 const maxBuffer = 64 << 10
 
-// rows makes the copies of the record, in a buffer, and puts them behind the rows that it is given: one for the caller's
+// draft is memory in which a record is made.
+type draft struct {
+	text       []byte
+	additional [24]field
+}
+
+// rows makes the copies of the record, in a draft, and puts them behind the rows that it is given: one for the caller's
 // account, one for each other account that has a part. The entry's lock is held.
-func (e *Entry) rows(ctx context.Context, failure error, buf []byte, rows []row) []row {
+func (e *Entry) rows(ctx context.Context, failure error, d *draft, rows []row) []row {
 	req := caller.RequestFrom(ctx)
 	at := e.trail.cfg.DB.Now()
-	var more [24]field
-	record := e.record(req, at, failure, more[:0])
+	record := e.record(req, at, failure, d.additional[:0])
 	var few [4]string
 	accounts := e.recipients(few[:0])
 	if len(accounts) > 1 && e.shared == "" {
@@ -312,7 +318,7 @@ func (e *Entry) rows(ctx context.Context, failure error, buf []byte, rows []row)
 		// Those of an allowed request for data are nowhere asked for.
 		steps = scrub(string(appendSteps(nil, fitting(e.steps, maxStepBytes))))
 	}
-	text := record.appendShared(buf)
+	text := record.appendShared(d.text[:0])
 	shared := len(text)
 	for i, account := range accounts {
 		start := 0
@@ -320,14 +326,15 @@ func (e *Entry) rows(ctx context.Context, failure error, buf []byte, rows []row)
 			start = len(text)
 			text = append(text, text[:shared]...)
 		}
-		record.EventID, record.RecipientAccountID = e.eventID(account), account
+		id := e.eventID(account)
+		record.EventID, record.RecipientAccountID = id, account
 		if len(accounts) > 1 {
 			record.SharedEventID = e.shared
 		}
 		text = record.appendOwn(text)
 		rows = append(rows, row{
-			id: record.EventID, account: account, at: at, name: e.name, source: e.source, data: e.data, readOnly: e.readOnly,
-			stranger: e.caller == nil || e.caller.Account == "", user: userName(e.caller), accessKey: accessKey, request: req.ID, resources: record.Resources, record: scrubbed(text[start:]), steps: steps,
+			id: id, account: account, at: at, name: e.name, source: e.source, data: e.data, readOnly: e.readOnly,
+			stranger: e.caller == nil || e.caller.Account == "", user: userName(e.caller), accessKey: accessKey, request: req.ID, resources: e.resources, record: scrubbed(text[start:]), steps: steps,
 		})
 	}
 	return rows

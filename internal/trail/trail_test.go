@@ -118,7 +118,7 @@ func TestCrashLosesNoChange(t *testing.T) {
 						t.Fatal(err)
 					}
 					// Only the log hears of the end: the note that it has the record is what the crash takes.
-					for _, r := range e.rows(ctx, nil, nil, nil) {
+					for _, r := range e.rows(ctx, nil, new(draft), nil) {
 						if err := h.log.Append(false, r.record); err != nil {
 							t.Fatal(err)
 						}
