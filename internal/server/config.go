@@ -122,6 +122,8 @@ type Config struct {
 		RetentionDays int `yaml:"retention_days"`
 		// LogDays is how long the log is kept; default 0, which is for ever.
 		LogDays int `yaml:"log_days"`
+		// HoldBytes is how much of the log is kept beyond that for sinks and trails that have not had it; default 10 GiB.
+		HoldBytes int64 `yaml:"hold_bytes"`
 	} `yaml:"audit"`
 
 	// Backends are S3 services that keep buckets, besides those that lakegate backend create makes. DefaultBackend is where
@@ -242,6 +244,9 @@ func (c *Config) check() error {
 	}
 	if c.Audit.LogDays < 0 {
 		return fmt.Errorf("audit.log_days %d: want a number of days, or 0 for ever", c.Audit.LogDays)
+	}
+	if c.Audit.HoldBytes < 0 {
+		return fmt.Errorf("audit.hold_bytes %d: want a number of bytes", c.Audit.HoldBytes)
 	}
 	if s := trail.Sync(c.Audit.Sync); s != "" && s != trail.SyncAlways && s != trail.SyncBatched {
 		return fmt.Errorf("audit.sync %q: want %q or %q", s, trail.SyncAlways, trail.SyncBatched)

@@ -91,7 +91,7 @@ func openRooms(ctx context.Context, cfg *Config, db *store.DB, log *slog.Logger)
 	r.trail, err = trail.Open(ctx, trail.Config{
 		DB: db, Dir: filepath.Join(cfg.Dir, "audit"), Required: cfg.Audit.Required,
 		Retention: time.Duration(cfg.Audit.RetentionDays) * 24 * time.Hour, Log: log,
-		Sync: trail.Sync(cfg.Audit.Sync), KeepLog: time.Duration(cfg.Audit.LogDays) * 24 * time.Hour,
+		Sync: trail.Sync(cfg.Audit.Sync), KeepLog: time.Duration(cfg.Audit.LogDays) * 24 * time.Hour, HoldLog: cfg.Audit.HoldBytes,
 	})
 	if err != nil {
 		return r, err
@@ -266,6 +266,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	meter.show("lakegate_audit_blocked", "1 while the audit log takes no records; where records are required, requests are refused.", func() float64 { return oneIf(r.trail.Log().Broken()) })
 	meter.show("lakegate_audit_tampered", "1 when the start found that the audit log had been altered or cut off.", func() float64 { return oneIf(r.trail.Tampered()) })
 	meter.follow("lakegate_audit_dropped_total", "Records that LookupEvents lacks, because they came faster than the database took them.", func() float64 { return float64(r.trail.Dropped()) })
+	meter.watchFollowers(r.trail.Log())
 	if r.ldap != nil {
 		meter.followLDAP(r.ldap)
 	}

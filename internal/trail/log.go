@@ -21,6 +21,9 @@ type LogConfig struct {
 	Now func() time.Time
 	// Keep is how long sealed segments are kept, from their last record; zero or less is for ever.
 	Keep time.Duration
+	// Hold is how many bytes of sealed segments are kept beyond their time for followers that have not had them; zero
+	// takes 10 GiB.
+	Hold int64
 	// SegmentSize is where a new segment begins, in bytes; zero takes 64 MiB. A new day, in UTC, begins one as well.
 	SegmentSize int64
 	// Failed, which may be nil, is told of records that the disk may have lost after Append returned.
@@ -28,7 +31,10 @@ type LogConfig struct {
 	Log    *slog.Logger
 }
 
-const segmentSize = 64 << 20
+const (
+	segmentSize = 64 << 20
+	holdSize    = 10 << 30
+)
 
 // window is how long a record that Append did not force to the disk may wait for it.
 const window = 200 * time.Millisecond
@@ -70,6 +76,8 @@ type Log struct {
 	lost    span
 	more    chan struct{}
 
+	followers followers
+
 	tending sync.Mutex // held while segments are compressed or removed
 	stop    chan struct{}
 	sealing chan struct{}
@@ -110,6 +118,9 @@ var ErrClosed = errors.New("the audit log is closed")
 func OpenLog(cfg LogConfig) (*Log, Recovery, error) {
 	if cfg.SegmentSize <= 0 {
 		cfg.SegmentSize = segmentSize
+	}
+	if cfg.Hold <= 0 {
+		cfg.Hold = holdSize
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

@@ -117,8 +117,9 @@ func (l *Log) pack(out io.Writer, in io.Reader) error {
 	}
 }
 
-// expire removes the oldest segments when the time of their last record is over. The log first says so itself, so that
-// segments that somebody else removed are told from them.
+// expire removes the oldest segments when the time of their last record is over and every follower has had them, or they
+// are more than the log holds for followers. The log first says so itself, so that segments that somebody else removed are
+// told from them.
 func (l *Log) expire() error {
 	l.tending.Lock()
 	defer l.tending.Unlock()
@@ -129,20 +130,13 @@ func (l *Log) expire() error {
 	if err != nil {
 		return err
 	}
-	before := l.cfg.Now().Add(-l.cfg.Keep)
-	gone := 0
-	for gone < len(all)-1 && !all[gone].plain {
-		info, err := os.Stat(segmentPath(l.cfg.Dir, all[gone].number, sealedEnd))
-		if err != nil {
-			return err
-		}
-		if !info.ModTime().Before(before) {
-			break
-		}
-		gone++
+	old, err := l.overdue(all)
+	if err != nil || len(old) == 0 {
+		return err
 	}
-	if gone == 0 {
-		return nil
+	gone, err := l.released(old)
+	if err != nil || gone == 0 {
+		return err
 	}
 	if err := l.noteRemoved(all[gone].number); err != nil {
 		return err
@@ -154,6 +148,53 @@ func (l *Log) expire() error {
 		l.cfg.Log.Info("removed a segment of the audit log: its time is over", slog.Uint64("segment", s.number))
 	}
 	return syncDir(l.cfg.Dir)
+}
+
+// sized is a segment and the size of its file.
+type sized struct {
+	segment
+	bytes int64
+}
+
+// overdue are the oldest segments, as far as their time is over.
+func (l *Log) overdue(all []segment) (old []sized, err error) {
+	before := l.cfg.Now().Add(-l.cfg.Keep)
+	for len(old) < len(all)-1 && !all[len(old)].plain {
+		s := all[len(old)]
+		info, err := os.Stat(segmentPath(l.cfg.Dir, s.number, sealedEnd))
+		if err != nil {
+			return nil, err
+		}
+		if !info.ModTime().Before(before) {
+			break
+		}
+		old = append(old, sized{s, info.Size()})
+	}
+	return old, nil
+}
+
+// released is how many of the oldest segments may go: those that no follower needs, and of the others the oldest, so that
+// no more stays than the log holds.
+func (l *Log) released(old []sized) (gone int, err error) {
+	first, held, err := l.held()
+	if err != nil {
+		return 0, err
+	}
+	if !held {
+		return len(old), nil
+	}
+	for gone < len(old) && old[gone].number < first {
+		gone++
+	}
+	var kept int64
+	for _, s := range old[gone:] {
+		kept += s.bytes
+	}
+	for ; gone < len(old) && kept > l.cfg.Hold; gone++ {
+		kept -= old[gone].bytes
+		l.cfg.Log.Error("the audit log holds more for its followers than it may; a segment goes that not all of them have had", slog.Uint64("segment", old[gone].number))
+	}
+	return gone, nil
 }
 
 func (l *Log) noteRemoved(oldest uint64) error {

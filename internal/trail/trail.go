@@ -25,6 +25,8 @@ type Config struct {
 	Sync Sync
 	// KeepLog is how long segments of the log are kept; zero or less is for ever.
 	KeepLog time.Duration
+	// HoldLog is how many bytes of segments are kept beyond that for followers that have not had them; zero takes 10 GiB.
+	HoldLog int64
 	// Retention is how long LookupEvents and Why remember; zero or less is DefaultRetention.
 	Retention time.Duration
 	Log       *slog.Logger
@@ -96,7 +98,7 @@ func Open(ctx context.Context, cfg Config) (*Trail, error) {
 		}
 	}
 	t.drafts.New = func() any { return &draft{text: make([]byte, 0, usualSize)} }
-	log, found, err := OpenLog(LogConfig{Dir: cfg.Dir, Now: cfg.DB.Now, Keep: cfg.KeepLog, Failed: t.failed, Log: cfg.Log})
+	log, found, err := OpenLog(LogConfig{Dir: cfg.Dir, Now: cfg.DB.Now, Keep: cfg.KeepLog, Hold: cfg.HoldLog, Failed: t.failed, Log: cfg.Log})
 	if err != nil {
 		return nil, err
 	}
