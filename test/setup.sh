@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install what the tests need: a PostgreSQL server, an LDAP server, Chromium, clients of S3, and a C compiler for the race
-# detector. On Debian or Ubuntu as root it installs them; elsewhere it says what is missing. The AWS CLI, boto3 and
-# Terraform are used when they are there; the tests that want them say so when they are not (and fail when CI=true).
+# detector. On Debian or Ubuntu as root it installs them; elsewhere it says what is missing. The AWS CLI, boto3, Terraform and
+# Node.js 20 with npm are used when they are there; the tests that want them say so when they are not (and fail when CI=true).
 set -eu
 
 missing=""

@@ -20,13 +20,14 @@ import (
 type tool struct {
 	t    *testing.T
 	path string
+	dir  string // where it runs; empty for here
 	env  []string
 	args []string
 }
 
 func (c tool) try(args ...string) (stdout, stderr string, err error) {
 	cmd := exec.Command(c.path, slices.Concat(c.args, args)...)
-	cmd.Env = c.env
+	cmd.Dir, cmd.Env = c.dir, c.env
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()
