@@ -124,6 +124,10 @@ type Config struct {
 		LogDays int `yaml:"log_days"`
 		// HoldBytes is how much of the log is kept beyond that for sinks and trails that have not had it; default 10 GiB.
 		HoldBytes int64 `yaml:"hold_bytes"`
+		// DeliverySeconds is how often trails write their records, DigestSeconds the length of their digests; default 300
+		// and 3600, as CloudTrail has it.
+		DeliverySeconds int `yaml:"delivery_seconds"`
+		DigestSeconds   int `yaml:"digest_seconds"`
 	} `yaml:"audit"`
 
 	// Backends are S3 services that keep buckets, besides those that lakegate backend create makes. DefaultBackend is where
@@ -244,6 +248,12 @@ func (c *Config) check() error {
 	}
 	if c.Audit.LogDays < 0 {
 		return fmt.Errorf("audit.log_days %d: want a number of days, or 0 for ever", c.Audit.LogDays)
+	}
+	if c.Audit.DeliverySeconds < 0 || c.Audit.DeliverySeconds > 900 {
+		return fmt.Errorf("audit.delivery_seconds %d: want 1 to 900", c.Audit.DeliverySeconds)
+	}
+	if c.Audit.DigestSeconds < 0 || c.Audit.DigestSeconds > 86400 {
+		return fmt.Errorf("audit.digest_seconds %d: want 1 to 86400", c.Audit.DigestSeconds)
 	}
 	if c.Audit.HoldBytes < 0 {
 		return fmt.Errorf("audit.hold_bytes %d: want a number of bytes", c.Audit.HoldBytes)

@@ -25,6 +25,7 @@ import (
 	"github.com/lakegate/lakegate/internal/bucket"
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/center"
+	"github.com/lakegate/lakegate/internal/delivery"
 	"github.com/lakegate/lakegate/internal/directory"
 	"github.com/lakegate/lakegate/internal/explain"
 	"github.com/lakegate/lakegate/internal/gateway"
@@ -62,6 +63,7 @@ type rooms struct {
 	tokens      *token.Service
 	signIn      *signin.Service
 	trail       *trail.Trail
+	deliverer   *delivery.Deliverer
 	ldap        *ldap.Source
 	ready       atomic.Bool
 }
@@ -231,11 +233,12 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	asked := &explain.Questions{
 		Doctor: &doctor, Holders: examinedGrants{r.grants, access}, Everybody: r.directory, Principals: r.accounts, Buckets: r.buckets, Region: cfg.Region,
 	}
+	r.deliverer = r.openDelivery(cfg, db, authorizer)
 	services := &services{
 		iam:           &account.IAM{Registry: r.accounts, Authorizer: authorizer, CheckIssuer: visitor.CheckURL},
 		organizations: &account.Organizations{Registry: r.accounts, Authorizer: authorizer},
 		identitystore: &directory.Service{Directory: r.directory, Accounts: r.accounts, Authorizer: authorizer},
-		cloudtrail:    trail.NewService(r.trail, trailAuthorizer{authorizer}),
+		cloudtrail:    &cloudTrail{trail.NewService(r.trail, trailAuthorizer{authorizer}), &delivery.Service{Deliverer: r.deliverer, Authorizer: authorizer}},
 		lakegate: &ownService{
 			TokenService:      tokens,
 			SyncService:       ldap.SyncService{Source: r.ldap, Stores: &tokens},
@@ -287,6 +290,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		s3: data,
 	}
 	r.webHandler = r.webDoor(cfg, db, meter, origin)
+	r.deliverer.Start()
 	return nil
 }
 
@@ -295,7 +299,7 @@ type services struct {
 	iam           *account.IAM
 	organizations *account.Organizations
 	identitystore *directory.Service
-	cloudtrail    *trail.Service
+	cloudtrail    *cloudTrail
 	lakegate      *ownService
 	s3control     *grants.Service
 	sso           *portal.Service
@@ -319,6 +323,12 @@ type ownService struct {
 	signIn
 }
 
+// cloudTrail is cloudtrail: what happened, and its delivery into buckets.
+type cloudTrail struct {
+	events
+	trails
+}
+
 // oidcService is sso-oidc, which two rooms have a part in: the exchange of tokens by applications, and signing in.
 type oidcService struct {
 	tokenExchange
@@ -326,6 +336,8 @@ type oidcService struct {
 }
 
 type (
+	events        = *trail.Service
+	trails        = *delivery.Service
 	tokenExchange = *token.Service
 	signIn        = *signin.Service
 	requests      = *request.Service
@@ -381,6 +393,7 @@ func (r *rooms) close() error {
 	if r.ldap != nil {
 		errs = append(errs, r.ldap.Close())
 	}
+	r.deliverer.Close()
 	if r.requests != nil {
 		r.requests.Hook.Close()
 	}

@@ -28,6 +28,9 @@ func (m mileage) to(p Position, l *Log) mileage {
 	if p.Node == m.position.Node && p.Segment == m.position.Segment && m.entry > 0 {
 		return mileage{p, m.entry}
 	}
+	if p.Segment == 0 {
+		return mileage{position: p}
+	}
 	h, err := headerOf(l.cfg.Dir, p.Segment)
 	if err != nil {
 		return mileage{position: p}
@@ -88,6 +91,29 @@ func writePlace(dir, name string, m mileage) (err error) {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// Place is where somebody stands who reads at a pace of its own, by Read, and for whom the log holds what comes after.
+func (l *Log) Place(name string) (p Position, known bool, err error) {
+	if !isFollower(name) {
+		return p, false, fmt.Errorf("%.100q is no name of a reader of the audit log", name)
+	}
+	m, known, err := readPlace(l.cfg.Dir, name)
+	if err != nil {
+		return p, false, fmt.Errorf("read place in the audit log: %w", err)
+	}
+	return m.position, known, nil
+}
+
+// SetPlace says that somebody has all that is before a position. It is on the disk when SetPlace returns.
+func (l *Log) SetPlace(name string, p Position) error {
+	if !isFollower(name) {
+		return fmt.Errorf("%.100q is no name of a reader of the audit log", name)
+	}
+	if err := writePlace(l.cfg.Dir, name, mileage{}.to(p, l)); err != nil {
+		return fmt.Errorf("keep place in the audit log: %w", err)
+	}
+	return nil
 }
 
 // Forget ends that the log holds records for a follower who does not follow any more.

@@ -36,10 +36,11 @@ var floors = map[string]int{
 
 	"internal/scimprobe": 6,
 
-	"internal/grants":  5,
-	"internal/token":   5,
-	"internal/center":  4,
-	"internal/session": 4,
+	"internal/grants":   5,
+	"internal/token":    5,
+	"internal/center":   4,
+	"internal/session":  4,
+	"internal/delivery": 4,
 
 	"internal/directory": 3,
 	"internal/account":   3,

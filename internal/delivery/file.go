@@ -1,0 +1,242 @@
+package delivery
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/lakegate/lakegate/internal/storage"
+	"github.com/lakegate/lakegate/internal/store"
+	"github.com/lakegate/lakegate/internal/trail"
+)
+
+// The bounds of one file: what it holds is in memory while it is written, compressed.
+const (
+	maxFileBytes   = 64 << 20
+	maxFileRecords = 50_000
+)
+
+// deliver writes the next file of a trail, and reports whether there may be more to write at once.
+func (d *Deliverer) deliver(ctx context.Context, t *Trail) (more bool, err error) {
+	at, _, err := d.Audit.Place(t.place())
+	if err != nil {
+		return false, err
+	}
+	end := d.Audit.Position()
+	f, err := d.planned(ctx, t, at, end)
+	if err != nil || f == nil {
+		return false, err
+	}
+	reached, err := trail.ParsePosition(f.ends)
+	if err != nil {
+		return false, err
+	}
+	if f.written.IsZero() {
+		if reached, err = d.fill(ctx, t, f, at, reached); errors.Is(err, trail.ErrPositionGone) || errors.Is(err, trail.ErrPositionUnknown) {
+			return true, d.skip(ctx, t, f, err)
+		} else if err != nil {
+			return false, err
+		}
+	}
+	return reached != end, d.Audit.SetPlace(t.place(), reached)
+}
+
+// planned is the file that begins where a trail stands: one that an earlier attempt left, or a new one; nil where there is
+// nothing to write.
+func (d *Deliverer) planned(ctx context.Context, t *Trail, at, end trail.Position) (f *file, err error) {
+	err = d.DB.View(ctx, func(q store.Querier) (err error) {
+		f, err = fileFrom(ctx, q, t, d.Audit.Node(), at.String())
+		return err
+	})
+	if err == nil || !errors.Is(err, store.ErrNotFound) {
+		return f, err
+	}
+	if at == end {
+		return nil, nil //nolint:nilnil // as said
+	}
+	f = &file{
+		account: t.Account, trail: t.Name, node: d.Audit.Node(), begins: at.String(), ends: end.String(), bucket: t.Bucket,
+		key: t.fileKey(d.Region, d.DB.Now(), unique()),
+	}
+	return f, d.DB.Update(ctx, func(tx *store.Tx) error { return f.plan(ctx, tx) })
+}
+
+// unique is the end of a file's name: 16 letters and digits.
+func unique() string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // crypto/rand never fails
+	for i, b := range random {
+		random[i] = letters[int(b)%len(letters)]
+	}
+	return string(random[:])
+}
+
+// fill writes the records of a planned file, and returns how far it came. A plan without a record that the trail selects
+// writes nothing and is forgotten.
+func (d *Deliverer) fill(ctx context.Context, t *Trail, f *file, from, to trail.Position) (trail.Position, error) {
+	w := newRecords()
+	reached := from
+	err := d.Audit.Read(ctx, from, func(next trail.Position, record []byte) error {
+		if reached == to || w.full() {
+			return errEnough
+		}
+		reached = next
+		var e event
+		if err := json.Unmarshal(record, &e); err != nil {
+			return fmt.Errorf("a record of the audit log before %s: %w", next, err)
+		}
+		if !d.concerns(t, &e) {
+			return nil
+		}
+		return w.add(record, e.EventTime)
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	} else if err == nil {
+		// What comes after the last record and before the end are entries that the log makes for itself.
+		reached = to
+	}
+	if err != nil {
+		return from, err
+	}
+	if w.count == 0 {
+		return reached, d.DB.Update(ctx, func(tx *store.Tx) error { return f.drop(ctx, tx) })
+	}
+	content, sums, err := w.end()
+	if err != nil {
+		return from, err
+	}
+	in := &storage.PutObjectInput{
+		Bucket: f.bucket, Key: f.key, Body: storage.Body{Reader: bytes.NewReader(content), Size: int64(len(content))},
+		Headers: storage.Headers{ContentType: "application/json", ContentEncoding: "gzip"},
+	}
+	now := d.DB.Now()
+	if err := d.write(ctx, t, in); err != nil {
+		if ctx.Err() != nil {
+			return from, ctx.Err()
+		}
+		d.Log.WarnContext(ctx, "cannot deliver a trail; its records stay in the audit log", slog.String("trail", t.ARN(d.Region)), slog.Any("error", err))
+		t.Failure = failure(err)
+		if err := d.DB.Update(ctx, func(tx *store.Tx) error { return t.refused(ctx, tx, f, now) }); err != nil {
+			return from, err
+		}
+		return from, errRefused
+	}
+	f.ends, f.written, f.sums, f.oldest, f.newest = reached.String(), now, sums, w.oldest, w.newest
+	return reached, d.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := f.done(ctx, tx); err != nil {
+			return err
+		}
+		if !t.Validation {
+			if err := f.forgetOthers(ctx, tx); err != nil {
+				return err
+			}
+		}
+		return t.note(ctx, tx, now, "")
+	})
+}
+
+// refused notes why a file was not taken. A plan for a bucket or a prefix that is not the trail's any more is made anew.
+func (t *Trail) refused(ctx context.Context, tx *store.Tx, f *file, at time.Time) error {
+	if f.bucket != t.Bucket || !t.owns(f.key) {
+		if err := f.drop(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return t.note(ctx, tx, at, t.Failure)
+}
+
+func (t *Trail) owns(key string) bool {
+	prefix := t.folder("CloudTrail", "")
+	prefix = prefix[:len(prefix)-1]
+	return len(key) > len(prefix) && key[:len(prefix)] == prefix
+}
+
+var errEnough = errors.New("enough")
+
+// concerns reports whether a trail wants an event. One that was stopped wants what happened before.
+func (d *Deliverer) concerns(t *Trail, e *event) bool {
+	if account := e.Recipient; account != t.Account && (account != "" || t.Account != d.Management) {
+		return false
+	}
+	if !t.Logging && e.EventTime > t.Stopped.UTC().Format(timeFormat) {
+		return false
+	}
+	return t.Selection.wants(e)
+}
+
+// timeFormat is how records and digests write times.
+const timeFormat = "2006-01-02T15:04:05Z"
+
+// skip goes on with what there is, for a trail that came too late, and tells it.
+func (d *Deliverer) skip(ctx context.Context, t *Trail, f *file, why error) error {
+	d.Log.ErrorContext(ctx, "a trail misses records that the audit log no longer has", slog.String("trail", t.ARN(d.Region)), slog.Any("error", why))
+	t.Failure = failure(fmt.Errorf("records are missing: %w", why))
+	err := d.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := f.drop(ctx, tx); err != nil {
+			return err
+		}
+		return t.note(ctx, tx, d.DB.Now(), t.Failure)
+	})
+	if err != nil {
+		return err
+	}
+	return d.Audit.SetPlace(t.place(), trail.Position{})
+}
+
+// records makes the content of a file.
+type records struct {
+	packed         bytes.Buffer
+	z              *gzip.Writer
+	sum            hash.Hash
+	both           io.Writer
+	count, size    int
+	oldest, newest string
+}
+
+func newRecords() *records {
+	w := &records{sum: sha256.New()}
+	w.z = gzip.NewWriter(&w.packed)
+	w.both = io.MultiWriter(w.z, w.sum)
+	return w
+}
+
+func (w *records) full() bool { return w.count >= maxFileRecords || w.size >= maxFileBytes }
+
+func (w *records) add(record []byte, at string) error {
+	begin := ","
+	if w.count == 0 {
+		begin = `{"Records":[`
+		w.oldest, w.newest = at, at
+	}
+	w.count++
+	w.size += len(record) + 1
+	w.oldest, w.newest = min(w.oldest, at), max(w.newest, at)
+	if _, err := io.WriteString(w.both, begin); err != nil {
+		return err
+	}
+	_, err := w.both.Write(record)
+	return err
+}
+
+// end gives the compressed content, and the hash of what it is the compression of.
+func (w *records) end() (content []byte, sums string, err error) {
+	if _, err := io.WriteString(w.both, "]}"); err != nil {
+		return nil, "", err
+	}
+	if err := w.z.Close(); err != nil {
+		return nil, "", err
+	}
+	return w.packed.Bytes(), hex.EncodeToString(w.sum.Sum(nil)), nil
+}
