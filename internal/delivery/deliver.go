@@ -218,8 +218,8 @@ func (d *Deliverer) permitted(ctx context.Context, t *Trail, b *bucket.Bucket, a
 	return fmt.Errorf("%s may not %s on %s: %s", service, action, resource, decision.Reason)
 }
 
-// errRefused says that a bucket did not take an object; why is noted with the trail.
-var errRefused = errors.New("the bucket takes nothing")
+// errRefused says that a trail cannot go on for now; why is noted with it.
+var errRefused = errors.New("the trail cannot go on")
 
 // write puts an object into the bucket of a trail, if the bucket's policy lets the service.
 func (d *Deliverer) write(ctx context.Context, t *Trail, in *storage.PutObjectInput) error {

@@ -43,7 +43,7 @@ func (d *Deliverer) deliver(ctx context.Context, t *Trail) (more bool, err error
 	}
 	if f.written.IsZero() {
 		if reached, err = d.fill(ctx, t, f, at, reached); errors.Is(err, trail.ErrPositionGone) || errors.Is(err, trail.ErrPositionUnknown) {
-			return true, d.skip(ctx, t, f, err)
+			return false, d.skip(ctx, t, f, err)
 		} else if err != nil {
 			return false, err
 		}
@@ -179,7 +179,7 @@ func (d *Deliverer) concerns(t *Trail, e *event) bool {
 // timeFormat is how records and digests write times.
 const timeFormat = "2006-01-02T15:04:05Z"
 
-// skip goes on with what there is, for a trail that came too late, and tells it.
+// skip lets a trail that came too late go on with what there is at its next time. Until then its status tells.
 func (d *Deliverer) skip(ctx context.Context, t *Trail, f *file, why error) error {
 	d.Log.ErrorContext(ctx, "a trail misses records that the audit log no longer has", slog.String("trail", t.ARN(d.Region)), slog.Any("error", why))
 	t.Failure = failure(fmt.Errorf("records are missing: %w", why))
@@ -192,7 +192,10 @@ func (d *Deliverer) skip(ctx context.Context, t *Trail, f *file, why error) erro
 	if err != nil {
 		return err
 	}
-	return d.Audit.SetPlace(t.place(), trail.Position{})
+	if err := d.Audit.SetPlace(t.place(), trail.Position{}); err != nil {
+		return err
+	}
+	return errRefused
 }
 
 // records makes the content of a file.
