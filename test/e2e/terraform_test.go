@@ -63,7 +63,7 @@ func TestTerraform(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("destroy: %s", out)
 	}
-	if !strings.Contains(out, "27 destroyed") {
+	if !strings.Contains(out, "30 destroyed") {
 		t.Errorf("destroy took away less than was made: %s", out)
 	}
 }

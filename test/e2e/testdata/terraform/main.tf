@@ -22,6 +22,7 @@ provider "aws" {
     iam           = var.endpoint
     sts           = var.endpoint
     s3            = var.endpoint
+    cloudtrail    = var.endpoint
     s3control     = var.control
   }
 }
