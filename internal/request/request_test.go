@@ -20,6 +20,7 @@ import (
 	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/grants"
+	"github.com/lakegate/lakegate/internal/hook"
 	"github.com/lakegate/lakegate/internal/policy"
 	"github.com/lakegate/lakegate/internal/request"
 	"github.com/lakegate/lakegate/internal/scope"
@@ -398,17 +399,17 @@ func TestTheWebhookIsTold(t *testing.T) {
 		defer elsewhere.Close()
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
-			stamp, _, _ := strings.Cut(strings.TrimPrefix(r.Header.Get(request.SignatureHeader), "t="), ",")
+			stamp, _, _ := strings.Cut(strings.TrimPrefix(r.Header.Get(hook.SignatureHeader), "t="), ",")
 			var seconds int64
 			_, _ = fmt.Sscan(stamp, &seconds)
-			if r.Header.Get(request.SignatureHeader) != request.Sign(secret, time.Unix(seconds, 0), body) {
+			if r.Header.Get(hook.SignatureHeader) != hook.Sign(secret, time.Unix(seconds, 0), body) {
 				t.Error("the signature does not hold")
 			}
 			var n struct {
 				ID, Event string
 				Request   map[string]any
 			}
-			if err := json.Unmarshal(body, &n); err != nil || n.ID != r.Header.Get(request.DeliveryHeader) {
+			if err := json.Unmarshal(body, &n); err != nil || n.ID != r.Header.Get(hook.DeliveryHeader) {
 				t.Errorf("%s: %v", body, err)
 			}
 			mu.Lock()

@@ -3,33 +3,21 @@ package request
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/lakegate/lakegate/internal/hook"
 	"github.com/lakegate/lakegate/internal/store"
 )
-
-// SignatureHeader has the time of a delivery and the HMAC-SHA256, in hex, of that time, a dot and the body:
-// t=1700000000,v1=…
-const SignatureHeader = "Lakegate-Signature"
-
-// DeliveryHeader has the id of a notice: one that comes twice has the same.
-const DeliveryHeader = "Lakegate-Delivery"
 
 // Bounds of deliveries.
 const (
@@ -56,24 +44,17 @@ type Webhook struct {
 	work   sync.WaitGroup
 }
 
-// NewWebhook checks the address. The server of a notice is chosen by the operator, so its address may be private; it goes by
-// https but on loopback, and redirects are not followed: what is signed for one server is not for another.
+// NewWebhook checks the address and the secret.
 func NewWebhook(db *store.DB, address, secret string, log *slog.Logger) (*Webhook, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
-		return nil, fmt.Errorf("requests.webhook.url %q: want https://host[:port]/path", address)
+	if err := hook.CheckURL(address); err != nil {
+		return nil, fmt.Errorf("requests.webhook.url: %w", err)
 	}
-	ip, _ := netip.ParseAddr(u.Hostname())
-	loopback := u.Hostname() == "localhost" || ip.IsLoopback()
-	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
-		return nil, fmt.Errorf("requests.webhook.url %q: http is for loopback alone", address)
-	}
-	if len(secret) < 16 {
-		return nil, errors.New("requests.webhook.secret: want at least 16 characters")
+	if err := hook.CheckSecret(secret); err != nil {
+		return nil, fmt.Errorf("requests.webhook.secret: %w", err)
 	}
 	return &Webhook{
 		DB: db, URL: address, Secret: secret, Log: log, woken: make(chan struct{}, 1),
-		client: http.Client{Timeout: deliveryTime, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		client: http.Client{Timeout: deliveryTime, CheckRedirect: hook.StayHere},
 	}, nil
 }
 
@@ -199,8 +180,8 @@ func (w *Webhook) post(ctx context.Context, n *notice) error {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "lakegate")
-	req.Header.Set(DeliveryHeader, n.id)
-	req.Header.Set(SignatureHeader, Sign(w.Secret, w.DB.Now(), []byte(n.body)))
+	req.Header.Set(hook.DeliveryHeader, n.id)
+	req.Header.Set(hook.SignatureHeader, hook.Sign(w.Secret, w.DB.Now(), []byte(n.body)))
 	resp, err := w.client.Do(req)
 	if err != nil {
 		return err
@@ -211,13 +192,4 @@ func (w *Webhook) post(ctx context.Context, n *notice) error {
 		return fmt.Errorf("it answered %s", resp.Status)
 	}
 	return nil
-}
-
-// Sign makes the value of SignatureHeader.
-func Sign(secret string, at time.Time, body []byte) string {
-	t := strconv.FormatInt(at.Unix(), 10)
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(t + "."))
-	mac.Write(body)
-	return "t=" + t + ",v1=" + hex.EncodeToString(mac.Sum(nil))
 }

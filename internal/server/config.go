@@ -16,6 +16,7 @@ import (
 
 	"github.com/lakegate/lakegate/internal/arn"
 	"github.com/lakegate/lakegate/internal/ldap"
+	"github.com/lakegate/lakegate/internal/sink"
 	"github.com/lakegate/lakegate/internal/trail"
 )
 
@@ -128,6 +129,8 @@ type Config struct {
 		// and 3600, as CloudTrail has it.
 		DeliverySeconds int `yaml:"delivery_seconds"`
 		DigestSeconds   int `yaml:"digest_seconds"`
+		// Sinks are where else the records go, as they come; see docs/audit.md.
+		Sinks []sink.Config `yaml:"sinks"`
 	} `yaml:"audit"`
 
 	// Backends are S3 services that keep buckets, besides those that lakegate backend create makes. DefaultBackend is where
@@ -257,6 +260,9 @@ func (c *Config) check() error {
 	}
 	if c.Audit.HoldBytes < 0 {
 		return fmt.Errorf("audit.hold_bytes %d: want a number of bytes", c.Audit.HoldBytes)
+	}
+	if err := sink.Check(c.Audit.Sinks); err != nil {
+		return err
 	}
 	if s := trail.Sync(c.Audit.Sync); s != "" && s != trail.SyncAlways && s != trail.SyncBatched {
 		return fmt.Errorf("audit.sync %q: want %q or %q", s, trail.SyncAlways, trail.SyncBatched)

@@ -37,6 +37,7 @@ import (
 	"github.com/lakegate/lakegate/internal/session"
 	"github.com/lakegate/lakegate/internal/signin"
 	"github.com/lakegate/lakegate/internal/sigv4"
+	"github.com/lakegate/lakegate/internal/sink"
 	"github.com/lakegate/lakegate/internal/storage"
 	"github.com/lakegate/lakegate/internal/store"
 	"github.com/lakegate/lakegate/internal/token"
@@ -64,6 +65,7 @@ type rooms struct {
 	signIn      *signin.Service
 	trail       *trail.Trail
 	deliverer   *delivery.Deliverer
+	sinks       *sink.Sinks
 	ldap        *ldap.Source
 	ready       atomic.Bool
 }
@@ -96,6 +98,9 @@ func openRooms(ctx context.Context, cfg *Config, db *store.DB, log *slog.Logger)
 		Sync: trail.Sync(cfg.Audit.Sync), KeepLog: time.Duration(cfg.Audit.LogDays) * 24 * time.Hour, HoldLog: cfg.Audit.HoldBytes,
 	})
 	if err != nil {
+		return r, err
+	}
+	if r.sinks, err = r.openSinks(cfg, db); err != nil {
 		return r, err
 	}
 	if r.accounts, err = account.Open(ctx, account.Config{DB: db, Log: log, OnAccountCreated: func(ctx context.Context, _ account.Profile) {
@@ -270,6 +275,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	meter.show("lakegate_audit_tampered", "1 when the start found that the audit log had been altered or cut off.", func() float64 { return oneIf(r.trail.Tampered()) })
 	meter.follow("lakegate_audit_dropped_total", "Records that LookupEvents lacks, because they came faster than the database took them.", func() float64 { return float64(r.trail.Dropped()) })
 	meter.watchFollowers(r.trail.Log())
+	meter.watchSinks(r.sinks)
 	if r.ldap != nil {
 		meter.followLDAP(r.ldap)
 	}
@@ -291,6 +297,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	}
 	r.webHandler = r.webDoor(cfg, db, meter, origin)
 	r.deliverer.Start()
+	r.sinks.Start()
 	return nil
 }
 
@@ -394,6 +401,7 @@ func (r *rooms) close() error {
 		errs = append(errs, r.ldap.Close())
 	}
 	r.deliverer.Close()
+	errs = append(errs, r.sinks.Close())
 	if r.requests != nil {
 		r.requests.Hook.Close()
 	}

@@ -26,6 +26,8 @@ type Follower struct {
 	Gap func(ctx context.Context, gap Gap) error
 	// Most and Bytes bound a delivery; zero takes 1,000 lines and 1 MiB. One line is always taken.
 	Most, Bytes int
+	// Gather is how long to wait for company of a record that comes when there is nothing else to deliver.
+	Gather time.Duration
 }
 
 // Line is a record and the position behind it.
@@ -134,6 +136,11 @@ func (w *following) run(ctx context.Context, at mileage) error {
 			return ErrClosed
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		if w.Gather > 0 {
+			if err := w.wait(ctx, w.Gather); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -254,11 +261,17 @@ func (w *following) failed(ctx context.Context, failure error, pause time.Durati
 	if first {
 		w.log.cfg.Log.WarnContext(ctx, "a follower of the audit log does not take records; they stay in the log", slog.String("follower", w.Name), slog.Any("error", failure))
 	}
+	// Many followers of one receiver do not come back all at once.
+	pause = pause/2 + rand.N(pause/2+1) //nolint:gosec // nothing secret
 	if later, ok := errors.AsType[*RetryLater](failure); ok {
 		pause = min(max(pause, later.After), longestPause)
 	}
-	// Many followers of one receiver do not come back all at once.
-	timer := time.NewTimer(pause/2 + rand.N(pause/2+1)) //nolint:gosec // nothing secret
+	return w.wait(ctx, pause)
+}
+
+// wait fails when there is nothing to wait for.
+func (w *following) wait(ctx context.Context, pause time.Duration) error {
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

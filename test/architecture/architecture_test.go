@@ -42,6 +42,7 @@ var floors = map[string]int{
 	"internal/session":  4,
 	"internal/delivery": 4,
 
+	"internal/sink":      3,
 	"internal/directory": 3,
 	"internal/account":   3,
 	"internal/bucket":    3,
@@ -59,6 +60,7 @@ var floors = map[string]int{
 	"internal/scope":     0,
 	"internal/sigv4":     0,
 	"internal/arn":       0,
+	"internal/hook":      0,
 }
 
 // strangers know Lakegate only over the network: they may import none of its rooms, tests aside.
@@ -77,6 +79,8 @@ var only = map[string][]string{
 	"github.com/jackc/pgx":                {"internal/store", "internal/store/storetest"},
 	"github.com/aws/aws-sdk-go-v2":        {"internal/demo", "internal/plan", "internal/storage", "cmd/lakegate", "examples/dataapp"},
 	"github.com/prometheus/client_golang": {"internal/server"},
+	"github.com/twmb/franz-go":            {"internal/sink/kafka"},
+	"google.golang.org/protobuf":          {"internal/sink"},
 	"github.com/go-ldap/ldap":             {"internal/ldap"},
 	"github.com/go-asn1-ber/asn1-ber":     {"internal/ldap"},
 	"github.com/alecthomas/kong":          {"cmd/lakegate"},

@@ -1,0 +1,223 @@
+package sink
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lakegate/lakegate/internal/hook"
+	"github.com/lakegate/lakegate/internal/trail"
+)
+
+const secret = "a secret of sixteen"
+
+// siem is a web service that takes records; refuse, which may be nil, answers in place of taking them.
+type siem struct {
+	inbox
+	*httptest.Server
+	deliveries inbox // the ids of deliveries
+	refuse     atomic.Pointer[func(w http.ResponseWriter, r *http.Request, n int) bool]
+}
+
+func newSIEM(t *testing.T) *siem {
+	s := &siem{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := unpacked(t, r)
+		if sign := r.Header.Get(hook.SignatureHeader); sign != "" {
+			stamp, _, _ := strings.Cut(strings.TrimPrefix(sign, "t="), ",")
+			at, err := strconv.ParseInt(stamp, 10, 64)
+			if err != nil || sign != hook.Sign(secret, time.Unix(at, 0), body) {
+				t.Errorf("signature %s is not that of the body", sign)
+			}
+		}
+		var ids []string
+		switch r.Header.Get("Content-Type") {
+		case "application/json":
+			var all struct{ Records []json.RawMessage }
+			if err := json.Unmarshal(body, &all); err != nil {
+				t.Errorf("%.200q: %v", body, err)
+			}
+			for _, record := range all.Records {
+				ids = append(ids, idOf(t, record))
+			}
+		case "application/x-ndjson":
+			for line := range bytes.Lines(body) {
+				ids = append(ids, idOf(t, line))
+			}
+		default:
+			t.Errorf("content type %q", r.Header.Get("Content-Type"))
+		}
+		s.deliveries.put(r.Header.Get(hook.DeliveryHeader))
+		if refuse := s.refuse.Load(); refuse != nil && (*refuse)(w, r, len(ids)) {
+			return
+		}
+		s.put(ids...)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *siem) refusing(f func(w http.ResponseWriter, r *http.Request, n int) bool) {
+	s.refuse.Store(&f)
+}
+
+func unpacked(t testing.TB, r *http.Request) []byte {
+	var from io.Reader = r.Body
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		z, err := gzip.NewReader(r.Body)
+		if err != nil {
+			t.Error(err)
+			return nil
+		}
+		from = z
+	}
+	body, err := io.ReadAll(from)
+	if err != nil {
+		t.Error(err)
+	}
+	return body
+}
+
+// TestWebhookFollowsTheLog in each form: signed, packed, with a header, over an outage and a restart.
+func TestWebhookFollowsTheLog(t *testing.T) {
+	for name, c := range map[string]Webhook{
+		"records": {},
+		"lines":   {Format: formatLines},
+		"packed":  {HTTP: HTTP{Compress: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, s := newBench(t), newSIEM(t)
+			b.refer["env:SECRET"], b.refer["file:token"] = secret, "Bearer a-token"
+			down := true
+			s.refusing(func(w http.ResponseWriter, r *http.Request, _ int) bool {
+				if r.Header.Get("Authorization") != "Bearer a-token" || r.Header.Get(hook.SignatureHeader) == "" {
+					t.Errorf("headers %v", r.Header)
+				}
+				if down {
+					w.WriteHeader(http.StatusBadGateway)
+					down = false
+					return true
+				}
+				return false
+			})
+			c.URL, c.Secret, c.Headers = s.URL, "env:SECRET", map[string]string{"authorization": "file:token"}
+			b.add(numbers(1, 20)...)
+			b.begin(Config{Name: "siem", Records: 8, Webhook: &c})
+			s.wait(t, "20")
+			b.settle()
+			b.end()
+			b.openLog()
+			b.add(21)
+			b.begin(Config{Name: "siem", Records: 8, Webhook: &c})
+			s.wait(t, "21")
+			if got := s.all(); !slices.Equal(got, texts(numbers(1, 21))) {
+				t.Errorf("got %v", got)
+			}
+			if d := s.deliveries.all(); d[0] == "" || d[0] != d[1] || d[1] == d[2] {
+				t.Errorf("a delivery that came again has another id, or two have one: %v", d)
+			}
+		})
+	}
+}
+
+func newHook(t *testing.T, url string) *webhook {
+	t.Helper()
+	w, err := newWebhook(&Webhook{HTTP: HTTP{URL: url, TimeoutSeconds: 5}}, Env{Now: func() time.Time { return start }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	return w
+}
+
+// TestWebhookHalvesWhatIsTooLarge until the server takes it; one record alone that is too large is not passed over.
+func TestWebhookHalvesWhatIsTooLarge(t *testing.T) {
+	s := newSIEM(t)
+	s.refusing(func(w http.ResponseWriter, _ *http.Request, n int) bool {
+		if n > 3 {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+		}
+		return n > 3
+	})
+	w := newHook(t, s.URL)
+	deliver(t, w, numbers(1, 13)...)
+	if got := s.all(); !slices.Equal(got, texts(numbers(1, 13))) {
+		t.Errorf("got %v", got)
+	}
+	s.refusing(func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return true
+	})
+	if err := w.Deliver(t.Context(), lines(14, 15)); err == nil {
+		t.Error("records were dropped")
+	}
+}
+
+// TestWebhookRefused: what is not taken is an error, whatever the server does, and no answer leads anywhere else.
+func TestWebhookRefused(t *testing.T) {
+	elsewhere := newSIEM(t)
+	for name, c := range map[string]struct {
+		answer func(w http.ResponseWriter, r *http.Request)
+		want   string
+		after  time.Duration
+	}{
+		"refused":          {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no\x1b[31m such token", 403) }, `403 Forbidden: "no\x1b[31m such token\n"`, 0},
+		"redirected":       {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, 307) }, "307", 0},
+		"cut off":          {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF", 0},
+		"busy for a while": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "7"); w.WriteHeader(429) }, "429", 7 * time.Second},
+		"busy until a time": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", start.Add(9*time.Second).Format(http.TimeFormat))
+			w.WriteHeader(503)
+		}, "503", 9 * time.Second},
+		"busy since a time": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", start.Add(-time.Hour).Format(http.TimeFormat))
+			w.WriteHeader(503)
+		}, "503", 0},
+		"an endless answer": {func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(500)
+			for r.Context().Err() == nil {
+				if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+		}, "500", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := httptest.NewServer(http.HandlerFunc(c.answer))
+			t.Cleanup(s.Close)
+			err := newHook(t, s.URL+"/in?token=hidden").Deliver(t.Context(), lines(1))
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hidden") {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+			var after time.Duration
+			if later, ok := errors.AsType[*trail.RetryLater](err); ok {
+				after = later.After
+			}
+			if after != c.after {
+				t.Errorf("come back after %s, want %s", after, c.after)
+			}
+		})
+	}
+	if got := elsewhere.all(); len(got) > 0 {
+		t.Errorf("another server got %v", got)
+	}
+}
+
+// TestHookWithoutATrustedCertificate gets nothing.
+func TestHookWithoutATrustedCertificate(t *testing.T) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it got a request") }))
+	t.Cleanup(s.Close)
+	if err := newHook(t, s.URL).Deliver(t.Context(), lines(1)); err == nil {
+		t.Error("it was delivered")
+	}
+}
