@@ -115,6 +115,9 @@ func (d *Denied) Unwrap() error { return d.err }
 
 // Authorize asks whether the caller may, notes the answer in the ledger and the trail, and returns nil or a *Denied.
 func (a *Authorizer) Authorize(ctx context.Context, r Request) error {
+	if c := callerOf(ctx, r); c.Type == caller.Person {
+		return a.authorizePerson(ctx, r, c)
+	}
 	q, p, gone := a.question(ctx, r)
 	noted(ctx)
 	if u, ok := errors.AsType[unknown](gone); ok {
@@ -152,6 +155,9 @@ func (a *Authorizer) Authorize(ctx context.Context, r Request) error {
 // by a policy: who asks whether anything denies must not go on because a condition key could not be found out, or because
 // the principal is gone.
 func (a *Authorizer) Decide(ctx context.Context, r Request) policy.Decision {
+	if c := callerOf(ctx, r); c.Type == caller.Person {
+		return a.person(ctx, r, c)
+	}
 	q, p, gone := a.question(ctx, r)
 	if gone != nil {
 		return policy.Decision{Explicit: true, Reason: "because " + gone.Error()}

@@ -32,7 +32,7 @@ func (s *Service) GetRoleCredentials(ctx context.Context, in *sso.GetRoleCredent
 	role := roles[i]
 	e.Step("assignment", trail.Pass, role.PermissionSetARN)
 	e.Resource("AWS::IAM::Role", role.RoleARN, role.Account)
-	opened, err := s.newSession(ctx, b, &role)
+	opened, err := s.newSession(ctx, &b.Person, &role)
 	if err != nil {
 		return nil, err
 	}
@@ -51,8 +51,8 @@ func (s *Service) GetRoleCredentials(ctx context.Context, in *sso.GetRoleCredent
 	}}, nil
 }
 
-func (s *Service) newSession(ctx context.Context, b *bearer, role *center.AccountRole) (*caller.Caller, error) {
-	person, err := s.Directory.ReadUser(ctx, b.Person.IdentityStoreID, b.Person.UserID)
+func (s *Service) newSession(ctx context.Context, id *caller.Identity, role *center.AccountRole) (*caller.Caller, error) {
+	person, err := s.Directory.ReadUser(ctx, id.IdentityStoreID, id.UserID)
 	if err != nil {
 		return nil, fmt.Errorf("read the person of the session: %w", err)
 	}
@@ -62,14 +62,14 @@ func (s *Service) newSession(ctx context.Context, b *bearer, role *center.Accoun
 		Type: caller.AssumedRole, Account: role.Account,
 		Session: &caller.Session{
 			RoleARN: role.RoleARN, RoleID: role.RoleID, RoleName: role.RoleARN[strings.LastIndexByte(role.RoleARN, '/')+1:],
-			Name: sessionName(person.UserName, person.ID), Issued: now, Expires: now.Add(role.SessionDuration), Tags: s.Center.SessionTags(b.Person.InstanceARN, &person),
+			Name: sessionName(person.UserName, person.ID), Issued: now, Expires: now.Add(role.SessionDuration), Tags: s.Center.SessionTags(id.InstanceARN, &person),
 			Portal: &caller.Portal{PermissionSet: role.PermissionSetARN, Account: role.Account},
 		},
 	}
 	if s.Strict {
-		c.Session.Audit = &b.Person
+		c.Session.Audit = id
 	} else {
-		c.OnBehalf = &b.Person
+		c.OnBehalf = id
 	}
 	return c, nil
 }

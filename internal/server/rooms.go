@@ -25,6 +25,7 @@ import (
 	"github.com/lakegate/lakegate/internal/bucket"
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/center"
+	"github.com/lakegate/lakegate/internal/console"
 	"github.com/lakegate/lakegate/internal/delivery"
 	"github.com/lakegate/lakegate/internal/directory"
 	"github.com/lakegate/lakegate/internal/explain"
@@ -289,13 +290,21 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	if cfg.Compat != Strict {
 		data.AccessGrants = access
 	}
+	mux := services.mount()
+	pages, err := console.New(console.Config{
+		Operations: &within{mux: mux, trail: r.trail, log: r.log}, SignIn: r.signIn, Portal: door, Lakes: r.grants, Accounts: r.accounts, Names: people{r.directory},
+		Sealer: db, Trail: r.trail, Origin: origin.of, WebURL: cfg.WebURL, Now: db.Now, Log: r.log,
+	})
+	if err != nil {
+		return err
+	}
 	r.apiHandler = &apiDoor{
-		mux: services.mount(), authn: authenticator, trail: r.trail, origin: origin, log: r.log, meter: meter, authorize: r.signIn.Authorize,
+		mux: mux, authn: authenticator, trail: r.trail, origin: origin, log: r.log, meter: meter, authorize: r.signIn.Authorize,
 		slots: make(chan struct{}, cfg.Limits.Requests),
 		pages: cfg.CORS.Origins, hosts: gateway.HostRules{Bases: cfg.BaseNames},
 		s3: data,
 	}
-	r.webHandler = r.webDoor(cfg, db, meter, origin)
+	r.webHandler = r.webDoor(cfg, db, meter, origin, pages)
 	r.deliverer.Start()
 	r.sinks.Start()
 	return nil
