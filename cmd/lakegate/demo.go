@@ -288,11 +288,12 @@ func (c *demoCommand) tell(s *streams, srv *server.Server, st *stage) error {
 	_, err := fmt.Fprintf(s.out, `lakegate is ready.
 
   Data application    http://%s
+  Console             http://%s/console/
   Identity provider   %s
   API door            http://%s      web door  http://%s
   State               %s
 
-  Sign in to the data application as
+  Sign in to the data application, or to the console, as
     Mateo Jackson     mateo@example.com    Red Project Group      sees the sales of red things
     Ana Silva         ana@example.com      Blue Project Group     is refused them
     Wang Xiulan       wang@example.com     Data Administrators    sees everything
@@ -305,7 +306,7 @@ func (c *demoCommand) tell(s *streams, srv *server.Server, st *stage) error {
     aws s3control list-access-grants --account-id %s
     aws cloudtrail lookup-events --max-results 5
 
-`, a.App, st.provider.Issuer(), a.API, a.Web, srv.Dir(), self(), quoted(srv.Dir()), self(), quoted(srv.Dir()), demo.DataAccount, demo.Bucket, demo.DataAccount)
+`, a.App, a.Web, st.provider.Issuer(), a.API, a.Web, srv.Dir(), self(), quoted(srv.Dir()), self(), quoted(srv.Dir()), demo.DataAccount, demo.Bucket, demo.DataAccount)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 	"unicode"
@@ -30,13 +31,10 @@ func functions(now func() time.Time) template.FuncMap {
 // name or a prefix cannot look like another one.
 func plain(v any) string {
 	text := ""
-	switch t := v.(type) {
-	case *string:
-		if t != nil {
-			text = *t
-		}
-	default:
+	if x := reflect.ValueOf(v); x.Kind() != reflect.Pointer {
 		text = fmt.Sprint(v)
+	} else if !x.IsNil() {
+		text = fmt.Sprint(x.Elem())
 	}
 	if !strings.ContainsFunc(text, shapeless) {
 		return text

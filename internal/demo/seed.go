@@ -78,6 +78,7 @@ func Seed(ctx context.Context, cfg Config) (Result, error) {
 		{"let the application exchange tokens", s.authenticateApplication},
 		{"put the sales data into the bucket", s.putData},
 		{"grant access", s.grantAccess},
+		{"appoint administrators", s.appointAdministrators},
 	})
 	s.result.ApplicationARN = s.applicationARN
 	return s.result, err
