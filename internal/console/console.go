@@ -17,7 +17,6 @@ import (
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/grants"
-	"github.com/lakegate/lakegate/internal/signin"
 	"github.com/lakegate/lakegate/internal/trail"
 	"github.com/lakegate/lakegate/internal/wire"
 )
@@ -41,15 +40,30 @@ type Failure struct {
 func (f *Failure) Error() string { return f.Err.Error() }
 func (f *Failure) Unwrap() error { return f.Err }
 
-// SignIn knows who is signed in with a browser; signin.Service provides it.
+// Guest is a person who is signed in with a browser.
+type Guest struct {
+	Account               string // the identity center's
+	UserName, DisplayName string
+	Identity              caller.Identity
+	// Session names the browser session without giving it away.
+	Session []byte
+}
+
+// SignIn knows who is signed in with a browser; signin provides it.
 type SignIn interface {
-	GuestOf(ctx context.Context, r *http.Request) (*signin.Guest, error)
+	// GuestOf returns nil for nobody. Who is disabled, or whose sign-in was revoked, is nobody at the next request.
+	GuestOf(ctx context.Context, r *http.Request) (*Guest, error)
+	// SendToProvider leads the browser to the provider's page, and from there to next, a path and query of the web door.
 	SendToProvider(w http.ResponseWriter, r *http.Request, next string)
 }
 
-// Portal opens sessions of permission sets; portal.Service provides it, with its errors.
+// ErrNoRole says that a permission set is not the person's, or that its session has lasted as long as it may.
+var ErrNoRole = errors.New("the person does not have the role")
+
+// Portal opens sessions of permission sets; portal provides it.
 type Portal interface {
 	RolesOf(id *caller.Identity) []center.AccountRole
+	// SessionOf opens the session of a role that the person took at a moment. An error is ErrNoRole, or one of reading.
 	SessionOf(ctx context.Context, id *caller.Identity, account, permissionSetARN string, taken time.Time) (*caller.Caller, error)
 }
 
@@ -87,9 +101,10 @@ type Config struct {
 	Trail      *trail.Trail
 	// Origin says where a request of the web door comes from.
 	Origin func(*http.Request) *caller.Request
-	// WebURL is the URL of the web door as people reach it, without a slash at the end.
-	WebURL string
-	Now    func() time.Time
+	// WebURL is the URL of the web door as people reach it, without a slash at the end, SignOut the path at which a form ends
+	// the browser session.
+	WebURL, SignOut string
+	Now             func() time.Time
 	// Log may be nil.
 	Log *slog.Logger
 }

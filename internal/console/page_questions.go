@@ -59,7 +59,7 @@ type whyView struct {
 func (v *visit) showWhy() (*answer, error) {
 	view := whyView{
 		Lakes: v.lakes(), Person: v.query("person"), Target: v.query("target"), Permission: v.query("permission"), Application: v.query("application"), Account: v.account(),
-		Request: v.query("request"), Self: v.guest.Person.UserName,
+		Request: v.query("request"), Self: v.guest.UserName,
 	}
 	page := &answer{page: "why", title: "Why, or why not", view: view}
 	switch {

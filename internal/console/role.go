@@ -8,7 +8,6 @@ import (
 
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/center"
-	"github.com/lakegate/lakegate/internal/portal"
 	"github.com/lakegate/lakegate/internal/trail"
 	"github.com/lakegate/lakegate/internal/wire"
 )
@@ -117,7 +116,7 @@ func (v *visit) takeRole() (*answer, error) {
 	c, err := v.Portal.SessionOf(ctx, v.id, account, set, now)
 	var outcome error
 	switch {
-	case errors.Is(err, portal.ErrNotAssigned):
+	case errors.Is(err, ErrNoRole):
 		e.Step("assignment", trail.Fail, err.Error())
 		outcome = wire.NewError("ForbiddenException", http.StatusForbidden, "No access")
 	case err != nil:

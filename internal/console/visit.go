@@ -14,7 +14,6 @@ import (
 
 	"github.com/lakegate/lakegate/internal/api/lakegate"
 	"github.com/lakegate/lakegate/internal/caller"
-	"github.com/lakegate/lakegate/internal/signin"
 	"github.com/lakegate/lakegate/internal/trail"
 	"github.com/lakegate/lakegate/internal/wire"
 )
@@ -24,7 +23,7 @@ type visit struct {
 	*Console
 	r     *http.Request
 	ctx   context.Context
-	guest *signin.Guest // nil until it is known who it is
+	guest *Guest // nil until it is known who it is
 	id    *caller.Identity
 	// person is the caller in the person's own name, role the one in the session of the permission set that they took, if any.
 	person *caller.Caller
@@ -40,11 +39,11 @@ const (
 )
 
 // enter notes who it is. An identity is a copy: sessions keep pointers to it.
-func (v *visit) enter(g *signin.Guest) {
+func (v *visit) enter(g *Guest) {
 	id := g.Identity
 	v.guest, v.id = g, &id
 	v.person = &caller.Caller{
-		Type: caller.Person, Account: g.Instance.Account, UserID: id.UserID, ARN: "arn:aws:identitystore:::user/" + id.UserID, OnBehalf: &id, Auth: "Browser",
+		Type: caller.Person, Account: g.Account, UserID: id.UserID, ARN: "arn:aws:identitystore:::user/" + id.UserID, OnBehalf: &id, Auth: "Browser",
 	}
 	v.role = v.currentRole()
 }
@@ -245,11 +244,11 @@ type frame struct {
 }
 
 func (v *visit) frame(a *answer) *frame {
-	f := &frame{Title: a.title, Path: v.r.URL.Path, Base: v.WebURL, Problem: a.problem, V: a.view, SignOut: signin.SignOutPath}
+	f := &frame{Title: a.title, Path: v.r.URL.Path, Base: v.WebURL, Problem: a.problem, V: a.view, SignOut: v.Console.SignOut}
 	if v.guest == nil {
 		return f
 	}
-	p := v.guest.Person
+	p := v.guest
 	f.SignedIn, f.Person, f.Token, f.Role, f.Ended = true, p.UserName, v.ticket(), v.role, v.ended
 	if p.DisplayName != "" {
 		f.Person = p.DisplayName

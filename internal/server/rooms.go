@@ -292,8 +292,8 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	}
 	mux := services.mount()
 	pages, err := console.New(console.Config{
-		Operations: &within{mux: mux, trail: r.trail, log: r.log}, SignIn: r.signIn, Portal: door, Lakes: r.grants, Accounts: r.accounts, Names: people{r.directory},
-		Sealer: db, Trail: r.trail, Origin: origin.of, WebURL: cfg.WebURL, Now: db.Now, Log: r.log,
+		Operations: &within{mux: mux, trail: r.trail, log: r.log}, SignIn: guests{r.signIn}, Portal: wayIn{door}, Lakes: r.grants, Accounts: r.accounts, Names: people{r.directory},
+		Sealer: db, Trail: r.trail, Origin: origin.of, WebURL: cfg.WebURL, SignOut: signin.SignOutPath, Now: db.Now, Log: r.log,
 	})
 	if err != nil {
 		return err

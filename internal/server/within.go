@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"time"
 
 	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/console"
+	"github.com/lakegate/lakegate/internal/portal"
+	"github.com/lakegate/lakegate/internal/signin"
 	"github.com/lakegate/lakegate/internal/trail"
 	"github.com/lakegate/lakegate/internal/wire"
 )
@@ -66,4 +70,30 @@ func (d *within) answer(ctx context.Context, call *wire.Call, in any, entry *tra
 	}
 	entry.Parameters(wire.Parameters(in))
 	return call.Invoke(ctx, in)
+}
+
+// guests is the sign-in as the console asks it.
+type guests struct{ *signin.Service }
+
+// GuestOf implements console.SignIn.
+func (g guests) GuestOf(ctx context.Context, r *http.Request) (*console.Guest, error) {
+	found, err := g.Service.GuestOf(ctx, r)
+	if err != nil || found == nil {
+		return nil, err
+	}
+	return &console.Guest{
+		Account: found.Instance.Account, UserName: found.Person.UserName, DisplayName: found.Person.DisplayName, Identity: found.Identity, Session: found.Session,
+	}, nil
+}
+
+// wayIn is the portal as the console asks it.
+type wayIn struct{ *portal.Service }
+
+// SessionOf implements console.Portal.
+func (w wayIn) SessionOf(ctx context.Context, id *caller.Identity, account, permissionSetARN string, taken time.Time) (*caller.Caller, error) {
+	c, err := w.Service.SessionOf(ctx, id, account, permissionSetARN, taken)
+	if errors.Is(err, portal.ErrNotAssigned) || errors.Is(err, portal.ErrSessionOver) {
+		return nil, fmt.Errorf("%w: %w", console.ErrNoRole, err)
+	}
+	return c, err
 }

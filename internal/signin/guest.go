@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/center"
@@ -19,7 +18,6 @@ type Guest struct {
 	Instance *center.Instance
 	Person   directory.Person
 	Identity caller.Identity
-	SignedIn time.Time
 	// Session names the browser session without giving it away: a hash of what the cookie holds.
 	Session []byte
 }
@@ -31,7 +29,7 @@ func (s *Service) GuestOf(ctx context.Context, r *http.Request) (*Guest, error) 
 	if err != nil || b == nil {
 		return nil, err
 	}
-	return &Guest{Instance: b.instance, Person: b.person, Identity: identity(b.instance, b.person.ID), SignedIn: b.signedIn, Session: b.hash}, nil
+	return &Guest{Instance: b.instance, Person: b.person, Identity: identity(b.instance, b.person.ID), Session: b.hash}, nil
 }
 
 // SendToProvider answers a request of nobody by leading the browser to the provider's page, and from there to next, which is
