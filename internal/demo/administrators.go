@@ -13,6 +13,7 @@ import (
 const LakeAdministrator = "LakeAdministrator"
 
 const lakeAdministratorPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"*","Action":["lakegate:*","s3:*AccessGrant*","s3:ListTagsForResource","s3:TagResource",
+	"sso:DescribeInstance","sso:DescribeApplication",
 	"identitystore:GetUserId","identitystore:GetGroupId","identitystore:DescribeUser","identitystore:DescribeGroup"]}]}`
 
 // appointAdministrators lets the data administrators look after the grants of the data account, and revoke as the management
