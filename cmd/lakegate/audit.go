@@ -14,6 +14,9 @@ import (
 )
 
 type auditCommand struct {
+	Query  auditQuery  `cmd:"" help:"Find events: who did what, as whom, through which application and grant."`
+	Tail   auditTail   `cmd:"" help:"Show the newest events, and with -f those that come."`
+	Report auditReport `cmd:"" help:"Reports for those who answer for access."`
 	Verify auditVerify `cmd:"" help:"Follow the chain of hashes through the audit log of a node, and tell the first place where it breaks."`
 }
 

@@ -31,7 +31,7 @@ func (s *seeder) makeRoles(ctx context.Context) error {
 		{"role " + identityRole, s.role(identityRole, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"`+s.roleARN(applicationRole)+`"},"Action":["sts:AssumeRole","sts:SetContext"],
 			"Condition":{"StringEqualsIfExists":{"sts:RequestContext/identitycenter:ApplicationArn":"`+s.applicationARN+`"}}}]}`,
 			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetDataAccess","s3:ListCallerAccessGrants","s3:GetAccessGrantsInstanceForPrefix"],"Resource":"`+instance+`"},
-			{"Effect":"Allow","Action":"lakegate:*AccessRequest*","Resource":"*"}]}`)},
+			{"Effect":"Allow","Action":["lakegate:*AccessRequest*","lakegate:QueryEvents","lakegate:WhatCan"],"Resource":"*"}]}`)},
 		{"role " + locationRole, s.role(locationRole, `{"Version":"2012-10-17","Statement":[
 			{"Effect":"Allow","Principal":{"Service":"access-grants.s3.amazonaws.com"},"Action":["sts:AssumeRole","sts:SetSourceIdentity"],
 			 "Condition":{"StringEquals":{"aws:SourceAccount":"111111111111","aws:SourceArn":"`+instance+`"}}},

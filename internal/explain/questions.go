@@ -74,6 +74,7 @@ type Questions struct {
 	Everybody  Everybody
 	Principals Principals
 	Buckets    Buckets
+	Events     Events
 	Region     string
 }
 

@@ -77,6 +77,7 @@ type Log struct {
 	more    chan struct{}
 
 	followers followers
+	tail      tail
 
 	tending sync.Mutex // held while segments are compressed or removed
 	stop    chan struct{}

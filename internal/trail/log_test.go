@@ -68,6 +68,7 @@ func child(role, dir string) {
 				if err != nil && role == "full" && n > 4000 {
 					// Ended in the middle of a write, it would leave the torn line of a crash.
 					_ = l.Close()
+					tell.Lock()
 					fmt.Println("end")
 					os.Exit(0)
 				}

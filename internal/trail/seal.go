@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/lakegate/lakegate/internal/trail/index"
 )
 
 // sweepSegments is how often the log looks for segments whose time is over.
@@ -62,7 +63,7 @@ func (l *Log) seal() error {
 	return nil
 }
 
-// compress replaces a segment by its compressed form. The original goes when the other is on the disk.
+// compress replaces a segment by its compressed form, and its index. The original goes when both are on the disk.
 func (l *Log) compress(n uint64) (err error) {
 	in, err := os.Open(segmentPath(l.cfg.Dir, n, plainEnd))
 	if err != nil {
@@ -73,16 +74,31 @@ func (l *Log) compress(n uint64) (err error) {
 	if err != nil {
 		return err
 	}
-	path := segmentPath(l.cfg.Dir, n, sealedEnd)
+	var found *index.Builder
+	err = l.replace(segmentPath(l.cfg.Dir, n, sealedEnd), info.ModTime(), func(out io.Writer) (err error) {
+		found, err = l.pack(out, in)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := l.writeIndex(n, info.ModTime(), found); err != nil {
+		return err
+	}
+	return os.Remove(segmentPath(l.cfg.Dir, n, plainEnd))
+}
+
+// replace writes a file that is whole as soon as it has its name. Whoever looks at its age sees that of the segment's last
+// line.
+func (l *Log) replace(path string, at time.Time, write func(io.Writer) error) error {
 	temporary := path + ".tmp"
 	out, err := os.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600) //nolint:gosec // a file of the log
 	if err != nil {
 		return err
 	}
-	err = errors.Join(l.pack(out, in), out.Sync(), out.Close())
+	err = errors.Join(write(out), out.Sync(), out.Close())
 	if err == nil {
-		// Whoever looks at the age of a segment sees that of its last line.
-		err = os.Chtimes(temporary, info.ModTime(), info.ModTime())
+		err = os.Chtimes(temporary, at, at)
 	}
 	if err == nil {
 		err = os.Rename(temporary, path)
@@ -90,31 +106,7 @@ func (l *Log) compress(n uint64) (err error) {
 	if err != nil {
 		return errors.Join(err, os.Remove(temporary))
 	}
-	if err := syncDir(l.cfg.Dir); err != nil {
-		return err
-	}
-	return os.Remove(segmentPath(l.cfg.Dir, n, plainEnd))
-}
-
-func (l *Log) pack(out io.Writer, in io.Reader) error {
-	z, err := zstd.NewWriter(out, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderCRC(true))
-	if err != nil {
-		return err
-	}
-	for {
-		select {
-		case <-l.stop:
-			return errors.Join(ErrClosed, z.Close())
-		default:
-		}
-		_, err := io.CopyN(z, in, 1<<20)
-		if errors.Is(err, io.EOF) {
-			return z.Close()
-		}
-		if err != nil {
-			return errors.Join(err, z.Close())
-		}
-	}
+	return syncDir(l.cfg.Dir)
 }
 
 // expire removes the oldest segments when the time of their last record is over and every follower has had them, or they
@@ -143,6 +135,9 @@ func (l *Log) expire() error {
 	}
 	for _, s := range all[:gone] {
 		if err := os.Remove(segmentPath(l.cfg.Dir, s.number, sealedEnd)); err != nil {
+			return err
+		}
+		if err := os.Remove(segmentPath(l.cfg.Dir, s.number, indexEnd)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		l.cfg.Log.Info("removed a segment of the audit log: its time is over", slog.Uint64("segment", s.number))

@@ -52,7 +52,9 @@ type Service interface {
 	ListRevocations(ctx context.Context, in *ListRevocationsInput) (*ListRevocationsOutput, error)
 	ListScimTokens(ctx context.Context, in *ListScimTokensInput) (*ListScimTokensOutput, error)
 	PutSignInProvider(ctx context.Context, in *PutSignInProviderInput) (*PutSignInProviderOutput, error)
+	QueryEvents(ctx context.Context, in *QueryEventsInput) (*QueryEventsOutput, error)
 	RefuseAccessRequest(ctx context.Context, in *RefuseAccessRequestInput) (*RefuseAccessRequestOutput, error)
+	ReviewAccess(ctx context.Context, in *ReviewAccessInput) (*ReviewAccessOutput, error)
 	RotateSigningKey(ctx context.Context, in *RotateSigningKeyInput) (*RotateSigningKeyOutput, error)
 	StartDirectorySync(ctx context.Context, in *StartDirectorySyncInput) (*StartDirectorySyncOutput, error)
 	TestBackend(ctx context.Context, in *TestBackendInput) (*TestBackendOutput, error)
@@ -81,13 +83,13 @@ func Operations(impl any) []wire.Operation {
 		wire.Op[DescribeDirectorySyncInput, DescribeDirectorySyncOutput](impl, wire.OperationModel{Name: "DescribeDirectorySync", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[DetachBucketInput, DetachBucketOutput](impl, wire.OperationModel{Name: "DetachBucket", Method: "POST", URI: "/"}),
 		wire.Op[DiagnoseInput, DiagnoseOutput](impl, wire.OperationModel{Name: "Diagnose", Method: "POST", URI: "/", ReadOnly: true}),
-		wire.Op[DiffGrantInput, DiffGrantOutput](impl, wire.OperationModel{Name: "DiffGrant", Method: "POST", URI: "/"}),
+		wire.Op[DiffGrantInput, DiffGrantOutput](impl, wire.OperationModel{Name: "DiffGrant", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ExportAccessGrantsInput, ExportAccessGrantsOutput](impl, wire.OperationModel{Name: "ExportAccessGrants", Method: "POST", URI: "/"}),
 		wire.Op[GetAccessRequestInput, GetAccessRequestOutput](impl, wire.OperationModel{Name: "GetAccessRequest", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[GetBackendInput, GetBackendOutput](impl, wire.OperationModel{Name: "GetBackend", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[GetSignInProviderInput, GetSignInProviderOutput](impl, wire.OperationModel{Name: "GetSignInProvider", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ImportAccessGrantsInput, ImportAccessGrantsOutput](impl, wire.OperationModel{Name: "ImportAccessGrants", Method: "POST", URI: "/"}),
-		wire.Op[LintGrantsInput, LintGrantsOutput](impl, wire.OperationModel{Name: "LintGrants", Method: "POST", URI: "/"}),
+		wire.Op[LintGrantsInput, LintGrantsOutput](impl, wire.OperationModel{Name: "LintGrants", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListAccessRequestsInput, ListAccessRequestsOutput](impl, wire.OperationModel{Name: "ListAccessRequests", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListBackendsInput, ListBackendsOutput](impl, wire.OperationModel{Name: "ListBackends", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListBucketPlacesInput, ListBucketPlacesOutput](impl, wire.OperationModel{Name: "ListBucketPlaces", Method: "POST", URI: "/", ReadOnly: true}),
@@ -95,15 +97,17 @@ func Operations(impl any) []wire.Operation {
 		wire.Op[ListRevocationsInput, ListRevocationsOutput](impl, wire.OperationModel{Name: "ListRevocations", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListScimTokensInput, ListScimTokensOutput](impl, wire.OperationModel{Name: "ListScimTokens", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[PutSignInProviderInput, PutSignInProviderOutput](impl, wire.OperationModel{Name: "PutSignInProvider", Method: "POST", URI: "/"}),
+		wire.Op[QueryEventsInput, QueryEventsOutput](impl, wire.OperationModel{Name: "QueryEvents", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[RefuseAccessRequestInput, RefuseAccessRequestOutput](impl, wire.OperationModel{Name: "RefuseAccessRequest", Method: "POST", URI: "/"}),
+		wire.Op[ReviewAccessInput, ReviewAccessOutput](impl, wire.OperationModel{Name: "ReviewAccess", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[RotateSigningKeyInput, RotateSigningKeyOutput](impl, wire.OperationModel{Name: "RotateSigningKey", Method: "POST", URI: "/"}),
 		wire.Op[StartDirectorySyncInput, StartDirectorySyncOutput](impl, wire.OperationModel{Name: "StartDirectorySync", Method: "POST", URI: "/"}),
 		wire.Op[TestBackendInput, TestBackendOutput](impl, wire.OperationModel{Name: "TestBackend", Method: "POST", URI: "/"}),
 		wire.Op[UpdateBackendInput, UpdateBackendOutput](impl, wire.OperationModel{Name: "UpdateBackend", Method: "POST", URI: "/"}),
-		wire.Op[WhatCanInput, WhatCanOutput](impl, wire.OperationModel{Name: "WhatCan", Method: "POST", URI: "/"}),
-		wire.Op[WhoCanInput, WhoCanOutput](impl, wire.OperationModel{Name: "WhoCan", Method: "POST", URI: "/"}),
+		wire.Op[WhatCanInput, WhatCanOutput](impl, wire.OperationModel{Name: "WhatCan", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[WhoCanInput, WhoCanOutput](impl, wire.OperationModel{Name: "WhoCan", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[WhyInput, WhyOutput](impl, wire.OperationModel{Name: "Why", Method: "POST", URI: "/", ReadOnly: true}),
-		wire.Op[WhyAsInput, WhyAsOutput](impl, wire.OperationModel{Name: "WhyAs", Method: "POST", URI: "/"}),
+		wire.Op[WhyAsInput, WhyAsOutput](impl, wire.OperationModel{Name: "WhyAs", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[WithdrawAccessRequestInput, WithdrawAccessRequestOutput](impl, wire.OperationModel{Name: "WithdrawAccessRequest", Method: "POST", URI: "/"}),
 	}
 }
@@ -496,6 +500,37 @@ type PutSignInProviderOutput struct {
 	RedirectUri string `aws:"RedirectUri,Text,required"`
 }
 
+// QueryEventsInput is what QueryEvents takes.
+type QueryEventsInput struct {
+	AccountId       *string        `aws:"AccountId,AccountId"`
+	Person          *string        `aws:"Person,AccessPerson"`
+	Principal       *string        `aws:"Principal,EventText"`
+	AccessKeyId     *string        `aws:"AccessKeyId,EventText"`
+	ApplicationArn  *string        `aws:"ApplicationArn,EventText"`
+	AccessGrantId   *string        `aws:"AccessGrantId,EventText"`
+	EventName       *string        `aws:"EventName,EventText"`
+	EventSource     *string        `aws:"EventSource,EventText"`
+	Object          *string        `aws:"Object,AccessTarget"`
+	Decision        *EventDecision `aws:"Decision,EventDecision"`
+	Category        *EventKind     `aws:"Category,EventKind"`
+	RequestId       *string        `aws:"RequestId,EventText"`
+	SourceIpAddress *string        `aws:"SourceIpAddress,EventText"`
+	From            *time.Time     `aws:"From,Timestamp"`
+	To              *time.Time     `aws:"To,Timestamp"`
+	Order           *EventOrder    `aws:"Order,EventOrder"`
+	WaitSeconds     *int           `aws:"WaitSeconds,EventWait"`
+	MaxResults      *int           `aws:"MaxResults,AccessPage"`
+	NextToken       *string        `aws:"NextToken,AccessToken"`
+}
+
+// QueryEventsOutput is what QueryEvents answers.
+type QueryEventsOutput struct {
+	Node      string   `aws:"Node,Text,required"`
+	Events    []string `aws:"Events,EventRecords,required"`
+	NextToken *string  `aws:"NextToken,AccessToken"`
+	Position  *string  `aws:"Position,AccessToken"`
+}
+
 // RefuseAccessRequestInput is what RefuseAccessRequest takes.
 type RefuseAccessRequestInput struct {
 	AccessRequestId string `aws:"AccessRequestId,AccessRequestId,required"`
@@ -505,6 +540,25 @@ type RefuseAccessRequestInput struct {
 // RefuseAccessRequestOutput is what RefuseAccessRequest answers.
 type RefuseAccessRequestOutput struct {
 	AccessRequest *AccessRequest `aws:"AccessRequest,AccessRequest,required"`
+}
+
+// ReviewAccessInput is what ReviewAccess takes.
+type ReviewAccessInput struct {
+	AccountId *string    `aws:"AccountId,AccountId"`
+	Group     string     `aws:"Group,AccessPerson,required"`
+	From      *time.Time `aws:"From,Timestamp"`
+	To        *time.Time `aws:"To,Timestamp"`
+	NextToken *string    `aws:"NextToken,AccessToken"`
+}
+
+// ReviewAccessOutput is what ReviewAccess answers.
+type ReviewAccessOutput struct {
+	Node      string         `aws:"Node,Text,required"`
+	AccountId string         `aws:"AccountId,AccountId,required"`
+	GroupId   string         `aws:"GroupId,Text,required"`
+	GroupName *string        `aws:"GroupName,Text"`
+	Entries   []AccessReview `aws:"Entries,AccessReviews,required"`
+	NextToken *string        `aws:"NextToken,AccessToken"`
 }
 
 // RotateSigningKeyInput is what RotateSigningKey takes.
@@ -768,6 +822,19 @@ const (
 	AccessRequestViewALL      AccessRequestView = "ALL"
 )
 
+// AccessReview is a structure of the service.
+type AccessReview struct {
+	PersonId string       `aws:"PersonId,Text,required"`
+	Name     *string      `aws:"Name,Text"`
+	Enabled  bool         `aws:"Enabled,Boolean,required"`
+	Access   *AccessEntry `aws:"Access,AccessEntry"`
+	Owners   []string     `aws:"Owners,AccessNames"`
+	Uses     int          `aws:"Uses,EventCount,required"`
+	LastUse  *time.Time   `aws:"LastUse,Timestamp"`
+	Refused  *int         `aws:"Refused,EventCount"`
+	Complete bool         `aws:"Complete,Boolean,required"`
+}
+
 // Backend is a structure of the service.
 type Backend struct {
 	Name               string            `aws:"Name,BackendName,required"`
@@ -892,6 +959,34 @@ type DirectorySyncTrigger string
 const (
 	DirectorySyncTriggerSCHEDULE DirectorySyncTrigger = "SCHEDULE"
 	DirectorySyncTriggerREQUEST  DirectorySyncTrigger = "REQUEST"
+)
+
+// EventDecision is one of the texts that the service names.
+type EventDecision string
+
+// The values of EventDecision.
+const (
+	EventDecisionAllowed EventDecision = "allowed"
+	EventDecisionRefused EventDecision = "refused"
+	EventDecisionFailed  EventDecision = "failed"
+)
+
+// EventKind is one of the texts that the service names.
+type EventKind string
+
+// The values of EventKind.
+const (
+	EventKindMANAGEMENT EventKind = "MANAGEMENT"
+	EventKindDATA       EventKind = "DATA"
+)
+
+// EventOrder is one of the texts that the service names.
+type EventOrder string
+
+// The values of EventOrder.
+const (
+	EventOrderNEWESTFIRST EventOrder = "NEWEST_FIRST"
+	EventOrderOLDESTFIRST EventOrder = "OLDEST_FIRST"
 )
 
 // Finding is a structure of the service.
@@ -1084,6 +1179,7 @@ var shapes = map[string]*wire.Shape{
 	"AccessRequestStatus":     {Enum: []string{"PENDING", "APPROVED", "REFUSED", "WITHDRAWN", "EXPIRED"}},
 	"AccessRequestView":       {Enum: []string{"MINE", "TO_DECIDE", "ALL"}},
 	"AccessRequests":          {Item: "AccessRequest"},
+	"AccessReviews":           {Item: "AccessReview"},
 	"AccessTarget":            {Min: new(int64(1)), Max: new(int64(2000))},
 	"AccessToken":             {Min: new(int64(1)), Max: new(int64(2048))},
 	"AccountId":               {Min: new(int64(12)), Max: new(int64(12)), Pattern: `[0-9]{12}`},
@@ -1114,6 +1210,13 @@ var shapes = map[string]*wire.Shape{
 	"DirectorySyncState":      {Enum: []string{"RUNNING", "SUCCEEDED", "REFUSED", "FAILED"}},
 	"DirectorySyncTrigger":    {Enum: []string{"SCHEDULE", "REQUEST"}},
 	"DirectorySyncs":          {Item: "DirectorySync"},
+	"EventCount":              {},
+	"EventDecision":           {Enum: []string{"allowed", "refused", "failed"}},
+	"EventKind":               {Enum: []string{"MANAGEMENT", "DATA"}},
+	"EventOrder":              {Enum: []string{"NEWEST_FIRST", "OLDEST_FIRST"}},
+	"EventRecords":            {Item: "Text"},
+	"EventText":               {Min: new(int64(1)), Max: new(int64(2048))},
+	"EventWait":               {Min: new(int64(0)), Max: new(int64(20))},
 	"Findings":                {Item: "Finding"},
 	"Flag":                    {},
 	"GrantApplication":        {Min: new(int64(1)), Max: new(int64(1224))},

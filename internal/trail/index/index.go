@@ -1,0 +1,250 @@
+// Package index finds the parts of a file of records in which something can be. A file is cut into blocks, and the index
+// knows for each term, such as the name of a person, the blocks that have it. It may name a block that has not what is
+// looked for, never leave one out that has: whoever asks looks into the block.
+//
+// An index is made with a Builder, which can be asked while it grows, and is read back with Parse, which takes nothing that
+// was not written whole.
+package index
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"slices"
+)
+
+// Term stands for a value of one kind. Different values may have the same term.
+type Term uint32
+
+// TermOf is the term of a value. Capitals of ASCII count as small letters.
+func TermOf(kind byte, value string) Term {
+	h := uint64(14695981039346656037)
+	step := func(c byte) { h = (h ^ uint64(c)) * 1099511628211 }
+	step(kind)
+	for i := range len(value) {
+		c := value[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		step(c)
+	}
+	return Term(h ^ h>>32)
+}
+
+// Block is a part of a file: Size bytes from Start, which in the compressed file are Packed bytes from At. First and Last
+// are the earliest and the latest time of its records, in seconds since 1970.
+type Block struct {
+	Start, Size, At, Packed uint32
+	First, Last             int64
+}
+
+// Lookup finds blocks.
+type Lookup interface {
+	// Blocks are all blocks, in their order.
+	Blocks() []Block
+	// With are the numbers of the blocks that may have a term, in their order.
+	With(t Term) []uint16
+}
+
+// MaxBlocks is how many blocks an index has at most.
+const MaxBlocks = 1 << 16
+
+// Builder makes an index block by block.
+type Builder struct {
+	blocks []Block
+	terms  map[Term][]uint16
+}
+
+// NewBuilder begins an index.
+func NewBuilder() *Builder { return &Builder{terms: map[Term][]uint16{}} }
+
+// Add says that the next block has a term.
+func (b *Builder) Add(t Term) {
+	n := uint16(len(b.blocks)) //nolint:gosec // bounded by End
+	list := b.terms[t]
+	if len(list) > 0 && list[len(list)-1] == n {
+		return
+	}
+	b.terms[t] = append(list, n)
+}
+
+// End ends a block, with the terms that were added since the one before.
+func (b *Builder) End(block Block) error {
+	if len(b.blocks) == MaxBlocks {
+		return errors.New("an index has no more blocks")
+	}
+	b.blocks = append(b.blocks, block)
+	return nil
+}
+
+// Reopen takes the last block back, so that it can end later. What was looked up before stays as it is.
+func (b *Builder) Reopen() {
+	if n := len(b.blocks); n > 0 {
+		b.blocks = slices.Clone(b.blocks[:n-1])
+	}
+}
+
+// Blocks implements Lookup.
+func (b *Builder) Blocks() []Block { return b.blocks }
+
+// With implements Lookup. A term of a block that has not ended is not found.
+func (b *Builder) With(t Term) []uint16 {
+	list := b.terms[t]
+	if n := len(list); n > 0 && int(list[n-1]) >= len(b.blocks) {
+		list = list[:n-1]
+	}
+	return list
+}
+
+// The file: magic, counts, blocks, terms in order, where each term's list ends, the lists, a checksum. All numbers are
+// little-endian; lists are the differences of block numbers as varints.
+var magic = [8]byte{'l', 'g', 'i', 'n', 'd', 'e', 'x', '1'}
+
+const (
+	headSize  = 8 + 4 + 4 + 4
+	blockSize = 4*4 + 2*8
+	tailSize  = 4
+)
+
+var table = crc32.MakeTable(crc32.Castagnoli)
+
+// Append writes the index behind b.
+func (b *Builder) Append(to []byte) []byte {
+	start := len(to)
+	terms := make([]Term, 0, len(b.terms))
+	for t := range b.terms {
+		terms = append(terms, t)
+	}
+	slices.Sort(terms)
+	var lists []byte
+	ends := make([]uint32, len(terms))
+	for i, t := range terms {
+		before := uint16(0)
+		for _, n := range b.With(t) {
+			lists = binary.AppendUvarint(lists, uint64(n-before))
+			before = n
+		}
+		ends[i] = uint32(len(lists)) //nolint:gosec // a segment is far smaller
+	}
+	le := binary.LittleEndian
+	to = append(to, magic[:]...)
+	to = le.AppendUint32(to, uint32(len(b.blocks))) //nolint:gosec // bounded
+	to = le.AppendUint32(to, uint32(len(terms)))    //nolint:gosec // bounded
+	to = le.AppendUint32(to, uint32(len(lists)))    //nolint:gosec // bounded
+	for _, k := range b.blocks {
+		to = le.AppendUint32(le.AppendUint32(le.AppendUint32(le.AppendUint32(to, k.Start), k.Size), k.At), k.Packed)
+		to = le.AppendUint64(le.AppendUint64(to, uint64(k.First)), uint64(k.Last)) //nolint:gosec // two's complement
+	}
+	for _, t := range terms {
+		to = le.AppendUint32(to, uint32(t))
+	}
+	for _, e := range ends {
+		to = le.AppendUint32(to, e)
+	}
+	to = append(to, lists...)
+	return le.AppendUint32(to, crc32.Checksum(to[start:], table))
+}
+
+// Index is one that was written.
+type Index struct {
+	blocks             []Block
+	terms, ends, lists []byte
+}
+
+// Parse reads an index, which keeps the memory.
+func Parse(file []byte) (*Index, error) {
+	le := binary.LittleEndian
+	if len(file) < headSize+tailSize || [8]byte(file[:8]) != magic {
+		return nil, errors.New("not an index")
+	}
+	body := file[:len(file)-tailSize]
+	if crc32.Checksum(body, table) != le.Uint32(file[len(body):]) {
+		return nil, errors.New("the index is damaged")
+	}
+	blocks, terms, lists := int(le.Uint32(file[8:])), int(le.Uint32(file[12:])), int(le.Uint32(file[16:]))
+	if blocks > MaxBlocks || len(body) != headSize+blocks*blockSize+terms*8+lists {
+		return nil, fmt.Errorf("the index has %d bytes, which is not what it says", len(file))
+	}
+	x := &Index{blocks: make([]Block, blocks)}
+	at := body[headSize:]
+	for i := range x.blocks {
+		x.blocks[i] = Block{
+			Start: le.Uint32(at), Size: le.Uint32(at[4:]), At: le.Uint32(at[8:]), Packed: le.Uint32(at[12:]),
+			First: int64(le.Uint64(at[16:])), Last: int64(le.Uint64(at[24:])), //nolint:gosec // two's complement
+		}
+		at = at[blockSize:]
+	}
+	x.terms, x.ends, x.lists = at[:terms*4], at[terms*4:terms*8], at[terms*8:]
+	return x, nil
+}
+
+// Blocks implements Lookup.
+func (x *Index) Blocks() []Block { return x.blocks }
+
+// With implements Lookup.
+func (x *Index) With(t Term) []uint16 {
+	le := binary.LittleEndian
+	n := len(x.terms) / 4
+	i, found := search(n, func(i int) Term { return Term(le.Uint32(x.terms[4*i:])) }, t)
+	if !found {
+		return nil
+	}
+	from := uint32(0)
+	if i > 0 {
+		from = le.Uint32(x.ends[4*(i-1):])
+	}
+	to := le.Uint32(x.ends[4*i:])
+	if from > to || int(to) > len(x.lists) {
+		return nil
+	}
+	var blocks []uint16
+	before := uint64(0)
+	for list := x.lists[from:to]; len(list) > 0; {
+		step, size := binary.Uvarint(list)
+		if size <= 0 {
+			break
+		}
+		list = list[size:]
+		before += step
+		blocks = append(blocks, uint16(before)) //nolint:gosec // written from such
+	}
+	return blocks
+}
+
+// search finds a term among n that are in order.
+func search(n int, at func(int) Term, t Term) (int, bool) {
+	low, high := 0, n
+	for low < high {
+		if middle := int(uint(low+high) >> 1); at(middle) < t {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low, low < n && at(low) == t
+}
+
+// And are the numbers that are in both lists.
+func And(a, b []uint16) []uint16 {
+	var both []uint16
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] < b[0]:
+			a = a[1:]
+		case a[0] > b[0]:
+			b = b[1:]
+		default:
+			both = append(both, a[0])
+			a, b = a[1:], b[1:]
+		}
+	}
+	return both
+}
+
+// Or are the numbers that are in either list, once.
+func Or(a, b []uint16) []uint16 {
+	either := append(slices.Clone(a), b...)
+	slices.Sort(either)
+	return slices.Compact(either)
+}

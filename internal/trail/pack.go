@@ -1,0 +1,154 @@
+package trail
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/lakegate/lakegate/internal/trail/index"
+)
+
+// A sealed segment is compressed in blocks, one zstd frame each, which together are a zstd file like any other. Its index
+// says where each block is and what can be in it.
+const (
+	indexEnd = ".index"
+	// packedBlock is how large a block is before compression, to the end of a line.
+	packedBlock = 256 << 10
+)
+
+// pack compresses a segment and gives its index.
+func (l *Log) pack(out io.Writer, in io.Reader) (*index.Builder, error) {
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderCRC(true))
+	if err != nil {
+		return nil, err
+	}
+	defer z.Close() //nolint:errcheck // it writes nowhere
+	found := index.NewBuilder()
+	lines := bufio.NewReaderSize(in, packedBlock)
+	var plain, packed []byte
+	start, at := 0, 0
+	for {
+		select {
+		case <-l.stop:
+			return nil, ErrClosed
+		default:
+		}
+		if plain, err = nextBlock(lines, plain[:0]); err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		if len(plain) == 0 {
+			return found, nil
+		}
+		packed = z.EncodeAll(plain, packed[:0])
+		if start+len(plain) > math.MaxUint32 {
+			return nil, fmt.Errorf("a segment of more than %d bytes", uint32(math.MaxUint32))
+		}
+		if err := gatherBlock(found, plain, start, at, len(packed)); err != nil {
+			return nil, err
+		}
+		if _, err := out.Write(packed); err != nil {
+			return nil, err
+		}
+		start, at = start+len(plain), at+len(packed)
+	}
+}
+
+// nextBlock reads whole lines until there is enough for a block; only the end of a file can be without a newline. With the
+// last ones it may return io.EOF.
+func nextBlock(lines *bufio.Reader, block []byte) ([]byte, error) {
+	for len(block) < packedBlock {
+		line, err := lines.ReadSlice('\n')
+		block = append(block, line...)
+		for errors.Is(err, bufio.ErrBufferFull) && len(block) < packedBlock+maxLine {
+			line, err = lines.ReadSlice('\n')
+			block = append(block, line...)
+		}
+		if err != nil {
+			return block, err
+		}
+	}
+	return block, nil
+}
+
+// gatherBlock takes the terms of a block's records into an index.
+func gatherBlock(found *index.Builder, plain []byte, start, at, packed int) error {
+	block := index.Block{Start: uint32(start), Size: uint32(len(plain)), At: uint32(at), Packed: uint32(packed), First: math.MaxInt64, Last: math.MinInt64} //nolint:gosec // bounded by who calls
+	for len(plain) > 0 {
+		line := plain
+		if end := bytes.IndexByte(plain, '\n'); end >= 0 {
+			line = plain[:end+1]
+		}
+		plain = plain[len(line):]
+		record, _, ok := parseLine(line)
+		if !ok || isNote(record) {
+			continue
+		}
+		when := gather(record, found.Add).Unix()
+		block.First, block.Last = min(block.First, when), max(block.Last, when)
+	}
+	return found.End(block)
+}
+
+// writeIndex puts the index of a sealed segment beside it.
+func (l *Log) writeIndex(n uint64, at time.Time, found *index.Builder) error {
+	return l.replace(segmentPath(l.cfg.Dir, n, indexEnd), at, func(out io.Writer) error {
+		_, err := out.Write(found.Append(nil))
+		return err
+	})
+}
+
+// indexOf is the index of a sealed segment. One that is missing, damaged or another segment's is made anew.
+func (l *Log) indexOf(n uint64) (*index.Index, error) {
+	path := segmentPath(l.cfg.Dir, n, indexEnd)
+	info, err := os.Stat(segmentPath(l.cfg.Dir, n, sealedEnd))
+	if err != nil {
+		return nil, err
+	}
+	if text, err := os.ReadFile(path); err == nil { //nolint:gosec // a file of the log
+		if x, err := index.Parse(text); err == nil && endOfBlocks(x) == info.Size() {
+			return x, nil
+		}
+	}
+	l.tending.Lock()
+	defer l.tending.Unlock()
+	return l.reindex(n, info)
+}
+
+// endOfBlocks is how large the file is that an index is for.
+func endOfBlocks(x index.Lookup) int64 {
+	blocks := x.Blocks()
+	if len(blocks) == 0 {
+		return 0
+	}
+	last := blocks[len(blocks)-1]
+	return int64(last.At) + int64(last.Packed)
+}
+
+// reindex makes the index of a sealed segment from its content. One that was compressed as a whole is compressed again in
+// blocks. tending is held.
+func (l *Log) reindex(n uint64, info os.FileInfo) (*index.Index, error) {
+	r, err := openSegment(l.cfg.Dir, n, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.close() }()
+	var found *index.Builder
+	err = l.replace(segmentPath(l.cfg.Dir, n, sealedEnd), info.ModTime(), func(out io.Writer) (err error) {
+		found, err = l.pack(out, r.r)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("index segment %d of the audit log: %w", n, err)
+	}
+	if err := l.writeIndex(n, info.ModTime(), found); err != nil {
+		return nil, err
+	}
+	return index.Parse(found.Append(nil))
+}
