@@ -90,6 +90,48 @@ func (f *Filter) terms() (all [][]index.Term) {
 	return all
 }
 
+// traces are texts of which a record has at least one of each list, in small letters and as they are written. To look for
+// them is much cheaper than to read a record.
+func (f *Filter) traces() (all [][][]byte) {
+	one := func(values ...string) {
+		var list [][]byte
+		for _, v := range values {
+			if v != "" {
+				text := appendText(nil, v)
+				list = append(list, lowered(text[1:len(text)-1], nil))
+			}
+		}
+		if len(list) > 0 {
+			all = append(all, list)
+		}
+	}
+	one(f.Request)
+	one(f.AccessKey)
+	one(f.Own)
+	one(f.Persons...)
+	one(f.Principal)
+	one(f.Grant)
+	one(f.Key)
+	one(f.Bucket)
+	one(f.Application)
+	one(f.Address)
+	one(f.Event)
+	one(f.Source)
+	one(f.Decision)
+	return all
+}
+
+// lowered turns capitals of ASCII into small letters, in the memory that it is given.
+func lowered(text, memory []byte) []byte {
+	memory = append(memory[:0], text...)
+	for i, c := range memory {
+		if c-'A' < 26 {
+			memory[i] = c + 'a' - 'A'
+		}
+	}
+	return memory
+}
+
 // seen is what a filter looks at.
 type seen struct {
 	EventTime       string `json:"eventTime"`

@@ -78,6 +78,7 @@ type Log struct {
 
 	followers followers
 	tail      tail
+	indexes   indexes
 
 	tending sync.Mutex // held while segments are compressed or removed
 	stop    chan struct{}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -104,21 +105,71 @@ func (l *Log) writeIndex(n uint64, at time.Time, found *index.Builder) error {
 	})
 }
 
-// indexOf is the index of a sealed segment. One that is missing, damaged or another segment's is made anew.
-func (l *Log) indexOf(n uint64) (*index.Index, error) {
-	path := segmentPath(l.cfg.Dir, n, indexEnd)
+// indexes remembers which indexes were read whole and found to be what was written, so that the next question reads of
+// them only what it needs.
+type indexes struct {
+	mu    sync.Mutex
+	known map[uint64]knownIndex
+}
+
+type knownIndex struct {
+	found  *index.Index
+	size   int64
+	at     time.Time
+	packed int64 // the size of the segment that it is for
+}
+
+// indexOf opens the index of a sealed segment. One that is missing, damaged or another segment's is made anew.
+func (l *Log) indexOf(n uint64) (index.Lookup, io.Closer, error) {
 	info, err := os.Stat(segmentPath(l.cfg.Dir, n, sealedEnd))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if text, err := os.ReadFile(path); err == nil { //nolint:gosec // a file of the log
-		if x, err := index.Parse(text); err == nil && endOfBlocks(x) == info.Size() {
-			return x, nil
-		}
+	path := segmentPath(l.cfg.Dir, n, indexEnd)
+	if x, f, err := l.openIndex(path, n, info.Size()); err == nil {
+		return x, f, nil
 	}
 	l.tending.Lock()
 	defer l.tending.Unlock()
-	return l.reindex(n, info)
+	if err := l.reindex(n, info); err != nil {
+		return nil, nil, err
+	}
+	if info, err = os.Stat(segmentPath(l.cfg.Dir, n, sealedEnd)); err != nil {
+		return nil, nil, err
+	}
+	return l.openIndex(path, n, info.Size())
+}
+
+func (l *Log) openIndex(path string, n uint64, packed int64) (index.Lookup, io.Closer, error) {
+	f, err := os.Open(path) //nolint:gosec // a file of the log
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	l.indexes.mu.Lock()
+	defer l.indexes.mu.Unlock()
+	if k, ok := l.indexes.known[n]; ok && k.size == info.Size() && k.at.Equal(info.ModTime()) && k.packed == packed {
+		return k.found.In(f), f, nil
+	}
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	x, err := index.Parse(text)
+	if err == nil && endOfBlocks(x) != packed {
+		err = errors.New("the index is another segment's")
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	if l.indexes.known == nil {
+		l.indexes.known = map[uint64]knownIndex{}
+	}
+	l.indexes.known[n] = knownIndex{found: x.In(nil), size: info.Size(), at: info.ModTime(), packed: packed}
+	return x.In(f), f, nil
 }
 
 // endOfBlocks is how large the file is that an index is for.
@@ -133,10 +184,10 @@ func endOfBlocks(x index.Lookup) int64 {
 
 // reindex makes the index of a sealed segment from its content. One that was compressed as a whole is compressed again in
 // blocks. tending is held.
-func (l *Log) reindex(n uint64, info os.FileInfo) (*index.Index, error) {
+func (l *Log) reindex(n uint64, info os.FileInfo) error {
 	r, err := openSegment(l.cfg.Dir, n, 0)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = r.close() }()
 	var found *index.Builder
@@ -145,10 +196,7 @@ func (l *Log) reindex(n uint64, info os.FileInfo) (*index.Index, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("index segment %d of the audit log: %w", n, err)
+		return fmt.Errorf("index segment %d of the audit log: %w", n, err)
 	}
-	if err := l.writeIndex(n, info.ModTime(), found); err != nil {
-		return nil, err
-	}
-	return index.Parse(found.Append(nil))
+	return l.writeIndex(n, info.ModTime(), found)
 }

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -45,7 +47,8 @@ func (l *Log) Search(ctx context.Context, f *Filter, from Position, d Direction,
 	if err != nil {
 		return from, false, fmt.Errorf("search audit log: %w", err)
 	}
-	s := &searching{log: l, filter: f, terms: f.terms(), end: end, visit: visit, left: maxLooked}
+	s := &searching{log: l, filter: f, terms: f.terms(), traces: f.traces(), end: end, visit: visit, left: maxLooked}
+	defer s.memory.close()
 	if from == (Position{}) && d == Backward {
 		from = end
 	}
@@ -87,10 +90,23 @@ type searching struct {
 	log    *Log
 	filter *Filter
 	terms  [][]index.Term
+	traces [][][]byte
 	end    Position
 	visit  func(Hit) bool
 	left   int64
-	lines  []int // beginnings of the lines of a block
+	lines  []int  // beginnings of the lines of a block
+	small  []byte // the block in small letters
+	memory unpacking
+}
+
+// promising reports whether a line has a trace of everything that is looked for.
+func (s *searching) promising(line []byte) bool {
+	for _, list := range s.traces {
+		if !slices.ContainsFunc(list, func(trace []byte) bool { return bytes.Contains(line, trace) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // segment searches one segment between two offsets.
@@ -127,7 +143,7 @@ func (s *searching) segment(ctx context.Context, n uint64, from, to int64, d Dir
 			return at(max(from, int64(k.Start))), true, nil
 		}
 		s.left -= int64(k.Size)
-		text, err := open.read(k)
+		text, err := open.read(k, &s.memory)
 		if err != nil {
 			return next, false, fmt.Errorf("search segment %d of the audit log: %w", n, err)
 		}
@@ -184,6 +200,7 @@ func (s *searching) block(text []byte, k index.Block, from, to int64, d Directio
 		}
 		i += end + 1
 	}
+	s.small = lowered(text, s.small)
 	for i := range s.lines {
 		n := i
 		if d == Backward {
@@ -194,7 +211,7 @@ func (s *searching) block(text []byte, k index.Block, from, to int64, d Directio
 			end = s.lines[n+1]
 		}
 		first, last := int64(k.Start)+int64(begin), int64(k.Start)+int64(end)
-		if first < from || last > to {
+		if first < from || last > to || !s.promising(s.small[begin:end]) {
 			continue
 		}
 		record, ok := entryOf(text[begin:end])
@@ -214,10 +231,8 @@ func (s *searching) block(text []byte, k index.Block, from, to int64, d Directio
 // opened is a segment whose blocks can be read one by one.
 type opened struct {
 	index.Lookup
-	file *os.File
-	z    *zstd.Decoder // nil for one that is not compressed
-	raw  []byte
-	text []byte
+	file  *os.File
+	found io.Closer // nil for one that is not sealed
 }
 
 // openBlocks opens a segment with its index.
@@ -237,43 +252,57 @@ func (l *Log) openBlocks(n uint64, end Position) (*opened, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	x, err := l.indexOf(n)
+	x, found, err := l.indexOf(n)
 	if err != nil {
 		return nil, err
 	}
 	if f, err = os.Open(segmentPath(l.cfg.Dir, n, sealedEnd)); err != nil {
-		return nil, err
+		return nil, errors.Join(err, found.Close())
 	}
-	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWindow))
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return &opened{Lookup: x, file: f, z: z}, nil
+	return &opened{Lookup: x, file: f, found: found}, nil
 }
 
 func (o *opened) close() {
-	if o.z != nil {
-		o.z.Close()
-	}
 	_ = o.file.Close()
+	if o.found != nil {
+		_ = o.found.Close()
+	}
 }
 
-// read gives a block's text, which is valid until the next call.
-func (o *opened) read(k index.Block) ([]byte, error) {
-	if o.z == nil {
-		o.text = resized(o.text, int(k.Size))
-		_, err := o.file.ReadAt(o.text, int64(k.Start))
-		return o.text, err
+// unpacking is the memory in which blocks are read, and what decompresses them.
+type unpacking struct {
+	z    *zstd.Decoder
+	raw  []byte
+	text []byte
+}
+
+func (u *unpacking) close() {
+	if u.z != nil {
+		u.z.Close()
 	}
-	o.raw = resized(o.raw, int(k.Packed))
-	if _, err := o.file.ReadAt(o.raw, int64(k.At)); err != nil {
+}
+
+// read gives a block's text, which is valid until the next call with the same memory.
+func (o *opened) read(k index.Block, u *unpacking) (text []byte, err error) {
+	if o.found == nil {
+		u.text = resized(u.text, int(k.Size))
+		_, err := o.file.ReadAt(u.text, int64(k.Start))
+		return u.text, err
+	}
+	if u.z == nil {
+		if u.z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWindow)); err != nil {
+			return nil, err
+		}
+	}
+	u.raw = resized(u.raw, int(k.Packed))
+	if _, err := o.file.ReadAt(u.raw, int64(k.At)); err != nil {
 		return nil, err
 	}
-	text, err := o.z.DecodeAll(o.raw, o.text[:0])
+	text, err = u.z.DecodeAll(u.raw, u.text[:0])
 	if err == nil && len(text) != int(k.Size) {
 		err = errors.New("a block has not the size that the index says")
 	}
-	o.text = text
+	u.text = text
 	return text, err
 }
 

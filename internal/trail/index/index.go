@@ -7,10 +7,12 @@
 package index
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"slices"
 )
 
@@ -148,26 +150,40 @@ func (b *Builder) Append(to []byte) []byte {
 
 // Index is one that was written.
 type Index struct {
-	blocks             []Block
-	terms, ends, lists []byte
+	blocks       []Block
+	terms, lists int // how many terms, and how many bytes of lists
+	file         io.ReaderAt
 }
 
-// Parse reads an index, which keeps the memory.
+// Parse reads an index, of which it keeps the memory. It takes nothing that was altered.
 func Parse(file []byte) (*Index, error) {
-	le := binary.LittleEndian
-	if len(file) < headSize+tailSize || [8]byte(file[:8]) != magic {
+	if len(file) < headSize+tailSize {
 		return nil, errors.New("not an index")
 	}
 	body := file[:len(file)-tailSize]
-	if crc32.Checksum(body, table) != le.Uint32(file[len(body):]) {
+	if crc32.Checksum(body, table) != binary.LittleEndian.Uint32(file[len(body):]) {
 		return nil, errors.New("the index is damaged")
 	}
-	blocks, terms, lists := int(le.Uint32(file[8:])), int(le.Uint32(file[12:])), int(le.Uint32(file[16:]))
-	if blocks > MaxBlocks || len(body) != headSize+blocks*blockSize+terms*8+lists {
-		return nil, fmt.Errorf("the index has %d bytes, which is not what it says", len(file))
+	return head(bytes.NewReader(file), int64(len(file)))
+}
+
+// head reads what an index says of itself, and its blocks.
+func head(file io.ReaderAt, size int64) (*Index, error) {
+	le := binary.LittleEndian
+	var h [headSize]byte
+	if _, err := file.ReadAt(h[:], 0); err != nil || [8]byte(h[:8]) != magic {
+		return nil, errors.New("not an index")
 	}
-	x := &Index{blocks: make([]Block, blocks)}
-	at := body[headSize:]
+	blocks := int(le.Uint32(h[8:]))
+	x := &Index{terms: int(le.Uint32(h[12:])), lists: int(le.Uint32(h[16:])), file: file}
+	if blocks > MaxBlocks || size != int64(headSize)+int64(blocks)*blockSize+int64(x.terms)*8+int64(x.lists)+tailSize {
+		return nil, fmt.Errorf("the index has %d bytes, which is not what it says", size)
+	}
+	at := make([]byte, blocks*blockSize)
+	if _, err := file.ReadAt(at, headSize); err != nil {
+		return nil, err
+	}
+	x.blocks = make([]Block, blocks)
 	for i := range x.blocks {
 		x.blocks[i] = Block{
 			Start: le.Uint32(at), Size: le.Uint32(at[4:]), At: le.Uint32(at[8:]), Packed: le.Uint32(at[12:]),
@@ -175,41 +191,65 @@ func Parse(file []byte) (*Index, error) {
 		}
 		at = at[blockSize:]
 	}
-	x.terms, x.ends, x.lists = at[:terms*4], at[terms*4:terms*8], at[terms*8:]
 	return x, nil
+}
+
+// In is the same index in another place: of the file that was parsed, it reads what it is asked for and no more.
+func (x *Index) In(file io.ReaderAt) *Index {
+	return &Index{blocks: x.blocks, terms: x.terms, lists: x.lists, file: file}
 }
 
 // Blocks implements Lookup.
 func (x *Index) Blocks() []Block { return x.blocks }
 
-// With implements Lookup.
+// With implements Lookup. What cannot be read could be in every block.
 func (x *Index) With(t Term) []uint16 {
-	le := binary.LittleEndian
-	n := len(x.terms) / 4
-	i, found := search(n, func(i int) Term { return Term(le.Uint32(x.terms[4*i:])) }, t)
-	if !found {
-		return nil
+	list, err := x.list(t)
+	if err != nil {
+		list = list[:0]
+		for i := range x.blocks {
+			list = append(list, uint16(i)) //nolint:gosec // bounded
+		}
 	}
+	return list
+}
+
+func (x *Index) list(t Term) (blocks []uint16, err error) {
+	terms := int64(headSize + len(x.blocks)*blockSize)
+	number := func(at int64) uint32 {
+		var b [4]byte
+		if _, e := x.file.ReadAt(b[:], at); e != nil {
+			err = e
+		}
+		return binary.LittleEndian.Uint32(b[:])
+	}
+	i, found := search(x.terms, func(i int) Term { return Term(number(terms + 4*int64(i))) }, t)
+	if !found || err != nil {
+		return nil, err
+	}
+	ends := terms + 4*int64(x.terms)
 	from := uint32(0)
 	if i > 0 {
-		from = le.Uint32(x.ends[4*(i-1):])
+		from = number(ends + 4*int64(i-1))
 	}
-	to := le.Uint32(x.ends[4*i:])
-	if from > to || int(to) > len(x.lists) {
-		return nil
+	to := number(ends + 4*int64(i))
+	if err != nil || from > to || int(to) > x.lists {
+		return nil, errors.Join(err, errors.New("the index is damaged"))
 	}
-	var blocks []uint16
+	list := make([]byte, to-from)
+	if _, err := x.file.ReadAt(list, ends+4*int64(x.terms)+int64(from)); err != nil {
+		return nil, err
+	}
 	before := uint64(0)
-	for list := x.lists[from:to]; len(list) > 0; {
+	for len(list) > 0 {
 		step, size := binary.Uvarint(list)
-		if size <= 0 {
-			break
+		if before += step; size <= 0 || before >= uint64(len(x.blocks)) {
+			return nil, errors.New("the index is damaged")
 		}
 		list = list[size:]
-		before += step
-		blocks = append(blocks, uint16(before)) //nolint:gosec // written from such
+		blocks = append(blocks, uint16(before)) //nolint:gosec // bounded
 	}
-	return blocks
+	return blocks, nil
 }
 
 // search finds a term among n that are in order.

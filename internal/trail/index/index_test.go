@@ -1,6 +1,7 @@
 package index_test
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 
@@ -33,7 +34,7 @@ func TestWhatWasAddedIsFound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, l := range []index.Lookup{b, x} {
+		for _, l := range []index.Lookup{b, x, x.In(bytes.NewReader(file))} {
 			if !slices.Equal(l.Blocks(), b.Blocks()) || len(l.With(99)) > 0 {
 				t.Fatalf("blocks %v, the open one has %v", l.Blocks(), l.With(99))
 			}
