@@ -19,7 +19,7 @@ func functions(now func() time.Time) template.FuncMap {
 		"can":   can,
 		"lower": func(s any) string { return strings.ToLower(fmt.Sprint(s)) },
 		"path":  func(s string) string { return url.PathEscape(s) },
-		"list":  func(all []string) string { return strings.Join(all, ", ") },
+		"list":  func(all []string) string { return plain(strings.Join(all, ", ")) },
 		"short": short,
 		"state": state,
 		"under": func(path, prefix string) bool { return path == prefix || strings.HasPrefix(path, prefix+"/") },
