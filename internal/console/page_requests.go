@@ -134,14 +134,14 @@ func amountOf(seconds int) (amount, unit string) {
 	return strconv.FormatInt(int64((d+time.Minute-1)/time.Minute), 10), "minute"
 }
 
-// requestView is the page of one request. Decides says that the person, or the role, is the one who may decide.
+// requestView is the page of one request, with its forms as they were filled in. As is in whose name it is decided.
 type requestView struct {
 	lakegate.AccessRequest
-	AccountName                      string
-	As                               string
-	Mine, Pending                    bool
-	Scope2, Permission2              string
-	Amount, Unit, Comment, Objection string
+	AccountName                     string
+	As                              string
+	Mine, Pending                   bool
+	GiveScope, GivePermission       string
+	Amount, Unit, Remark, Objection string
 }
 
 func (v *visit) showRequest() (*answer, error) { return v.requestPage(v.query("as"), nil) }
@@ -157,7 +157,7 @@ func (v *visit) requestPage(as string, against error) (*answer, error) {
 	r := out.AccessRequest
 	view := requestView{
 		AccessRequest: *r, As: as, Mine: r.UserId == v.id.UserID, Pending: r.Status == lakegate.AccessRequestStatusPENDING,
-		Scope2: r.Scope, Permission2: string(r.Permission),
+		GiveScope: r.Scope, GivePermission: string(r.Permission),
 	}
 	view.Amount, view.Unit = amountOf(r.DurationSeconds)
 	if a, ok := v.Accounts.Account(r.AccountId); ok {
@@ -169,7 +169,7 @@ func (v *visit) requestPage(as string, against error) (*answer, error) {
 	}
 	// What was typed stays.
 	if s := v.field("scope"); s != "" {
-		view.Scope2, view.Permission2, view.Amount, view.Unit, view.Comment = s, v.field("permission"), v.field("amount"), v.field("unit"), v.field("comment")
+		view.GiveScope, view.GivePermission, view.Amount, view.Unit, view.Remark = s, v.field("permission"), v.field("amount"), v.field("unit"), v.field("comment")
 	} else {
 		view.Objection = v.field("comment")
 	}

@@ -20,6 +20,9 @@ type visitor struct {
 func (v *visitor) open(path string) {
 	v.t.Helper()
 	v.do(chromedp.Navigate("http://"+v.p.Web+"/console/"+path), chromedp.WaitVisible(chromedp.CSS("main h1")))
+	if bare := look[[]string](v.browser, unlabelled); len(bare) > 0 {
+		v.t.Errorf("%s has fields without a label: %v", path, bare)
+	}
 }
 
 // at is the console with a person signed in through the provider's page.
@@ -57,6 +60,9 @@ func (v *visitor) says(texts ...string) {
 		}
 	}
 }
+
+// unlabelled are the fields of a page that nobody could name by listening to it.
+const unlabelled = `[...document.querySelectorAll("input:not([type=hidden]), select, textarea")].filter(e => !e.labels.length && !e.getAttribute("aria-label")).map(e => e.outerHTML)`
 
 // TestTheConsole: Mateo asks, Ana whose data it is gives less, Mateo has it and no more, and an administrator sees it, deletes
 // it and revokes; all under their names.
@@ -124,7 +130,7 @@ func TestTheConsole(t *testing.T) {
 	wangs.open("role")
 	wangs.shot("console-8-roles")
 	wangs.press(`[data-testid="act-LakeAdministrator-` + dataAccount + `"]`)
-	wangs.says("Acting as LakeAdministrator", "Every step is recorded under your name")
+	wangs.says("Acting as LakeAdministrator", "Recorded under your name")
 	wangs.open("who?target=" + blue)
 	wangs.says(mateo, ana, "Blue Project Group")
 	wangs.shot("console-9-who")
@@ -137,6 +143,12 @@ func TestTheConsole(t *testing.T) {
 	wangs.open("grants")
 	wangs.says("the blue sales are hers", "compare the <b>tomatoes</b>")
 	wangs.shot("console-11-grants")
+	wangs.do(chromedp.EmulateViewport(390, 844))
+	wangs.shot("console-14-phone")
+	if wide := look[int](wangs.browser, `document.documentElement.scrollWidth`); wide > 390 {
+		t.Errorf("on a phone the page is %d wide", wide)
+	}
+	wangs.do(chromedp.EmulateViewport(1200, 850))
 	wangs.press(`tbody tr:has([data-label="Reason"] bdi:not(:empty)) th a`)
 	wangs.shot("console-12-grant")
 	wangs.open("grants?type=DIRECTORY_USER&grantee=" + mateo)
