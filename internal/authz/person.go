@@ -17,6 +17,7 @@ var personal = map[string]bool{
 	"lakegate:WhatCan":               true,
 	"lakegate:WhoCan":                true,
 	"lakegate:WhyAs":                 true,
+	"lakegate:QueryEvents":           true,
 	"lakegate:CreateAccessRequest":   true,
 	"lakegate:GetAccessRequest":      true,
 	"lakegate:ListAccessRequests":    true,

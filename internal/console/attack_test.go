@@ -14,7 +14,7 @@ import (
 
 // pages are all that the console has, with those for administrators at the end.
 var (
-	personal       = []string{"/console/", "/console/requests", "/console/requests/new", "/console/requests/req-1", "/console/who", "/console/why", "/console/role"}
+	personal       = []string{"/console/", "/console/requests", "/console/requests/new", "/console/requests/req-1", "/console/who", "/console/why", "/console/activity", "/console/role"}
 	administrative = []string{"/console/grants", "/console/grants/new", "/console/grants/6c9010e2-0000-4000-8000-000000000000", "/console/revocations", "/console/lint"}
 	forms          = []string{
 		"/console/requests", "/console/requests/req-1/approve", "/console/requests/req-1/refuse", "/console/requests/req-1/withdraw", "/console/grants", "/console/grants/x/delete",
@@ -282,6 +282,7 @@ func TestTextsStayTexts(t *testing.T) {
 				"ListRevocations":    &lakegate.ListRevocationsOutput{Revocations: []lakegate.Revocation{{RevocationId: "rev-1", Kind: "PERSON", Value: &text, Reason: &text, CreatedBy: text}}},
 				"ExportAccessGrants": &lakegate.ExportAccessGrantsOutput{Grants: []lakegate.GrantExport{{AccessGrantId: text, GranteeType: "DIRECTORY_USER", Grantee: text, GranteeName: &text, Scope: text, Permission: "READ", ApplicationArn: &text,
 					Tags: []lakegate.GrantTag{{Key: "lakegate:Reason", Value: text}, {Key: "lakegate:Owner", Value: text}, {Key: "lakegate:Actions", Value: text}}}}, NextToken: &text},
+				"QueryEvents":         &lakegate.QueryEventsOutput{Events: []string{eventOf(text)}, NextToken: &text},
 				"CreateAccessRequest": &wire.Error{Code: "ValidationException", Status: 400, Message: text},
 				"CreateRevocation":    &wire.Error{Code: "ValidationException", Status: 400, Message: text},
 			}
@@ -289,7 +290,7 @@ func TestTextsStayTexts(t *testing.T) {
 			pages := []*seen{
 				b.get("/console/?all=1"), b.get("/console/requests?all=1"), b.get("/console/requests/req-1?as=role"), b.get("/console/requests/new?scope=" + q + "&account=" + q + "&permission=" + q),
 				b.get("/console/who?target=" + q + "&account=" + q + "&permission=" + q), b.get("/console/why?person=" + q + "&target=" + q + "&application=" + q), b.get("/console/why?request=" + q),
-				b.get("/console/lint"), b.get("/console/revocations?value=" + q + "&kind=" + q), b.get("/console/grants"), b.get("/console/grants/new?scope=" + q + "&grantee=" + q), b.get("/console/" + q), b.get("/console/?done=" + q),
+				b.get("/console/lint"), b.get("/console/activity?of=account&object=" + q + "&person=" + q), b.get("/console/revocations?value=" + q + "&kind=" + q), b.get("/console/grants"), b.get("/console/grants/new?scope=" + q + "&grantee=" + q), b.get("/console/" + q), b.get("/console/?done=" + q),
 			}
 			token := b.token("/console/requests/new")
 			pages = append(pages, b.post("/console/requests", "token", token, "account", text, "scope", text+"2", "permission", text, "amount", "1", "unit", "day", "reason", text),

@@ -157,6 +157,7 @@ func New(cfg Config) (*Console, error) {
 		"POST /console/requests/{id}/withdraw":    (*visit).withdrawRequest,
 		"GET /console/who":                        (*visit).showWho,
 		"GET /console/why":                        (*visit).showWhy,
+		"GET /console/activity":                   (*visit).showActivity,
 		"GET /console/grants":                     administrators((*visit).showGrants),
 		"GET /console/grants/new":                 administrators((*visit).showNewGrant),
 		"POST /console/grants":                    administrators((*visit).createGrant),

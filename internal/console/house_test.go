@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"encoding/json"
 	"html"
 	"io"
 	"log/slog"
@@ -100,6 +101,8 @@ func empty(operation string) any {
 	switch operation {
 	case "WhatCan":
 		return &lakegate.WhatCanOutput{}
+	case "QueryEvents":
+		return &lakegate.QueryEventsOutput{}
 	case "WhoCan":
 		return &lakegate.WhoCanOutput{}
 	case "ListAccessRequests":
@@ -278,3 +281,12 @@ var fields = regexp.MustCompile(`<input[^>]*>`)
 
 // outsideFields is a page without the fields of its forms: what was typed into them stays as it was typed.
 func outsideFields(text string) string { return fields.ReplaceAllString(text, "") }
+
+// eventOf is a record that has a text wherever a page shows one.
+func eventOf(text string) string {
+	b, _ := json.Marshal(map[string]any{
+		"eventTime": "2026-11-23T09:00:00Z", "eventName": text, "errorCode": text, "sourceIPAddress": text, "requestID": text, "resources": []map[string]string{{"ARN": text}},
+		"userIdentity": map[string]string{"arn": text}, "additionalEventData": map[string]string{"personUserName": text, "reason": text, "applicationArn": text},
+	})
+	return string(b)
+}

@@ -126,6 +126,13 @@ func TestTheConsole(t *testing.T) {
 	mateos.says("This page is for administrators")
 	mateos.shot("console-7-refused")
 
+	mateos.open("activity")
+	mateos.says("CreateAccessRequest", "WhyAs")
+	if strings.Contains(mateos.text("main"), "ApproveAccessRequest") {
+		t.Error("Mateo sees what Ana did")
+	}
+	mateos.shot("console-15-activity")
+
 	wangs := at(t, p, consoleAdministrator)
 	wangs.open("role")
 	wangs.shot("console-8-roles")
@@ -176,7 +183,9 @@ func TestTheConsole(t *testing.T) {
 		if operation == "CreateRevocation" || operation == "Federate" {
 			account = p.as(centerAccount)
 		}
-		events := get[struct{ Events []struct{ CloudTrailEvent string } }](account, "cloudtrail", "lookup-events", "--lookup-attributes", "AttributeKey=EventName,AttributeValue="+operation).Events
+		events := get[struct {
+			Events []struct{ CloudTrailEvent string }
+		}](account, "cloudtrail", "lookup-events", "--lookup-attributes", "AttributeKey=EventName,AttributeValue="+operation).Events
 		found := false
 		for _, e := range events {
 			var r struct {
