@@ -171,8 +171,12 @@ func TestWebhookRefused(t *testing.T) {
 		want   string
 		after  time.Duration
 	}{
-		"refused":          {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no\x1b[31m such token", 403) }, `403 Forbidden: "no\x1b[31m such token\n"`, 0},
-		"redirected":       {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, 307) }, "307", 0},
+		"refused": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "no\x1b[31m such token", http.StatusForbidden)
+		}, `403 Forbidden: "no\x1b[31m such token\n"`, 0},
+		"redirected": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		}, "307", 0},
 		"cut off":          {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF", 0},
 		"busy for a while": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "7"); w.WriteHeader(429) }, "429", 7 * time.Second},
 		"busy until a time": {func(w http.ResponseWriter, _ *http.Request) {
