@@ -63,6 +63,7 @@ func (c *demoCommand) Run(ctx context.Context, s *streams) (err error) {
 	// but the process's.
 	quiet := c.quiet(log, s)
 	slog.SetDefault(quiet)
+	tendMemory(s.getenv)
 	srv, err := server.Start(ctx, cfg, quiet, s.getenv)
 	if err != nil {
 		return err

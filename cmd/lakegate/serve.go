@@ -60,6 +60,7 @@ func (c *serveCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
+	tendMemory(s.getenv)
 	srv, err := server.Start(ctx, cfg, log, s.getenv)
 	if err != nil {
 		return err

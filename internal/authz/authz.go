@@ -263,10 +263,15 @@ func Principal(c *caller.Caller) policy.Principal {
 // values are the condition keys of every request, see the IAM user guide's list of global keys and, for the person of an
 // identity-enhanced session, Identity Center's.
 func (a *Authorizer) values(ctx context.Context, c *caller.Caller, resourceAccount string, extra policy.Values) policy.Values {
-	v := make(policy.Values, 24+len(extra))
+	const usual = 24
+	v := make(policy.Values, usual+len(extra))
+	// One piece of memory for all values: there is a list of one for nearly every key.
+	texts := make([]string, 0, usual)
 	set := func(key, value string) {
 		if value != "" {
-			v[key] = []string{value}
+			texts = append(texts, value)
+			n := len(texts)
+			v[key] = texts[n-1 : n : n]
 		}
 	}
 	for k, values := range extra {

@@ -92,7 +92,11 @@ func (h *headers) whole(name string, most int64) int64 {
 // conditions reads If-Match and its relatives. A date that is none is ignored, as RFC 9110 §13.1.3 asks.
 func (h *headers) conditions(prefix string) storage.Conditions {
 	date := func(name string) time.Time {
-		t, err := http.ParseTime(h.one(prefix + name))
+		text := h.one(prefix + name)
+		if text == "" {
+			return time.Time{}
+		}
+		t, err := http.ParseTime(text)
 		if err != nil {
 			return time.Time{}
 		}
