@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lakegate/lakegate/internal/api/ssoadmin"
+	"github.com/lakegate/lakegate/internal/signin"
 	"github.com/lakegate/lakegate/internal/store/storetest"
 )
 
@@ -319,4 +321,52 @@ func TestStartURLForPrograms(t *testing.T) {
 	if page := b.get(h.web.URL + "/ssoins-0000000000000000/start"); page.status != http.StatusNotFound {
 		t.Errorf("an unknown instance: %d", page.status)
 	}
+}
+
+// TestGuests: other rooms' pages learn who is signed in, and of nobody else.
+func TestGuests(t *testing.T) {
+	run(t, func(t *testing.T, h *house) {
+		b := signedIn(h)
+		web, err := url.Parse(h.web.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cookies := b.client.Jar.Cookies(web)
+		ask := func(cookies ...*http.Cookie) *signin.Guest {
+			t.Helper()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, h.web.URL+"/", nil)
+			for _, c := range cookies {
+				r.AddCookie(c)
+			}
+			g, err := h.svc.GuestOf(t.Context(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return g
+		}
+		g := ask(cookies...)
+		if g == nil || g.Identity.UserID != h.person || g.Identity.InstanceARN != h.Instance.ARN || g.Person.UserName != "mateo" || len(g.Session) == 0 {
+			t.Fatalf("%+v", g)
+		}
+		for _, c := range cookies {
+			if strings.Contains(c.Value, string(g.Session)) {
+				t.Error("the name of the session gives it away")
+			}
+		}
+		if g := ask(); g != nil {
+			t.Errorf("nobody is %+v", g)
+		}
+		if g := ask(append(cookies, cookies...)...); g != nil {
+			t.Errorf("two cookies of one name are %+v", g)
+		}
+		w := httptest.NewRecorder()
+		h.svc.SendToProvider(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, h.web.URL+"/console/", nil), "/console/")
+		if to := w.Header().Get("Location"); w.Code != http.StatusSeeOther || !strings.HasPrefix(to, h.idp.URL+"/authorize?") {
+			t.Errorf("%d %s", w.Code, to)
+		}
+		h.disable()
+		if g := ask(cookies...); g != nil {
+			t.Errorf("a disabled person is %+v", g)
+		}
+	})
 }
