@@ -3,6 +3,7 @@ package console_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -365,6 +366,22 @@ func TestRedirectsStayHere(t *testing.T) {
 	for _, path := range []string{"/console//evil.example.com", "/console/%2f%2fevil.example.com", "/console/\\evil.example.com"} {
 		if to := (&browser{h, map[string]string{}}).get(path).header.Get("Location"); to != "" && !strings.HasPrefix(to, "https://idp.example.com/?next=%2Fconsole%2F") && !strings.HasPrefix(to, "/console/") {
 			t.Errorf("%s leads to %s", path, to)
+		}
+	}
+}
+
+// TestNamesOfTheMachine: whoever comes by another name of this machine is led to the web door's, and nobody anywhere else.
+func TestNamesOfTheMachine(t *testing.T) {
+	h := openAt(t, "http://127.0.0.1:9421")
+	for host, want := range map[string]string{
+		"localhost:9421": "http://127.0.0.1:9421/console/who?target=x", "[::1]:9421": "http://127.0.0.1:9421/console/who?target=x", "127.0.0.1:9421": "https://idp.example.com/",
+		"localhost:8080": "https://idp.example.com/", "localhost": "https://idp.example.com/", "evil.example.com:9421": "https://idp.example.com/", "localhost.evil.example.com:9421": "https://idp.example.com/",
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/console/who?target=x", nil)
+		r.Host = host
+		got := (&browser{h, map[string]string{}}).send(r)
+		if to := got.header.Get("Location"); got.status != http.StatusSeeOther || !strings.HasPrefix(to, want) {
+			t.Errorf("%s: %d %s", host, got.status, to)
 		}
 	}
 }

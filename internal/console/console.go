@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"html/template"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -229,6 +231,9 @@ func (c *Console) handler(p page) http.Handler {
 		case err != nil:
 			c.write(w, v, c.failed(v, err))
 			return
+		case guest == nil && r.Method == http.MethodGet && c.aside(r.Host):
+			c.write(w, v, &answer{redirect: r.URL.RequestURI()})
+			return
 		case guest == nil && r.Method == http.MethodGet:
 			c.SignIn.SendToProvider(w, r, r.URL.RequestURI())
 			return
@@ -312,6 +317,22 @@ func (c *Console) serveStyle(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "max-age=300")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	http.ServeFileFS(w, r, assets, "assets/style.css")
+}
+
+// aside reports whether somebody came by another name of this machine than the web door's, whose cookies the way back from
+// the provider would not find: localhost, say, for 127.0.0.1.
+func (c *Console) aside(host string) bool {
+	u, err := url.Parse(c.WebURL)
+	if err != nil || host == u.Host {
+		return false
+	}
+	name, port, err := net.SplitHostPort(host)
+	return err == nil && port == u.Port() && loopback(name) && loopback(u.Hostname())
+}
+
+func loopback(name string) bool {
+	a, err := netip.ParseAddr(name)
+	return name == "localhost" || err == nil && a.IsLoopback()
 }
 
 func (c *Console) secure() bool { return strings.HasPrefix(c.WebURL, "https://") }

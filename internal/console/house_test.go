@@ -62,6 +62,12 @@ type house struct {
 
 func open(t *testing.T) *house {
 	t.Helper()
+	return openAt(t, webURL)
+}
+
+// openAt opens a house whose web door has a URL.
+func openAt(t *testing.T, webURL string) *house {
+	t.Helper()
 	h := &house{t: t, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), answers: map[string]any{}, out: map[string]bool{}, roleless: map[string]bool{}, names: map[string]string{}}
 	db := storetest.New(t)
 	log := slog.New(slog.DiscardHandler)

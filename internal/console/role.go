@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -65,16 +66,21 @@ func (v *visit) currentRole() *role {
 		v.ended = true
 		return nil
 	}
-	r := &role{Caller: c, Name: t.Set, Until: c.Session.Expires}
-	for _, has := range v.Portal.RolesOf(v.id) {
-		if has.Account == t.Account && has.PermissionSetARN == t.Set {
-			r.Name = has.PermissionSetName
-		}
-	}
+	r := &role{Caller: c, Name: v.nameOf(t.Account, t.Set), Until: c.Session.Expires}
 	if a, ok := v.Accounts.Account(c.Account); ok {
 		r.AccountName = a.Name
 	}
 	return r
+}
+
+// nameOf is the name of a permission set that the person has; empty for any other.
+func (v *visit) nameOf(account, set string) string {
+	for _, r := range v.Portal.RolesOf(v.id) {
+		if r.Account == account && r.PermissionSetARN == set {
+			return r.PermissionSetName
+		}
+	}
+	return ""
 }
 
 // administrators lets nobody onto a page who acts in no role. What the role may do is for each operation to say.
@@ -111,13 +117,13 @@ func (v *visit) takeRole() (*answer, error) {
 	account, set := v.field("account"), v.field("set")
 	ctx, e := v.Trail.Begin(v.ctx, trail.Operation{Source: "sso.amazonaws.com", Name: "Federate"})
 	e.Caller(v.person)
-	e.Parameters(map[string]any{"account_id": account, "permission_set": set})
+	e.Parameters(map[string]any{"accountId": fmt.Sprintf("%.64s", account), "roleName": v.nameOf(account, set)})
 	now := v.Now()
 	c, err := v.Portal.SessionOf(ctx, v.id, account, set, now)
 	var outcome error
 	switch {
 	case errors.Is(err, ErrNoRole):
-		e.Step("assignment", trail.Fail, err.Error())
+		e.Step("assignment", trail.Fail, fmt.Sprintf("%v: %.256q", err, set))
 		outcome = wire.NewError("ForbiddenException", http.StatusForbidden, "No access")
 	case err != nil:
 		return nil, err

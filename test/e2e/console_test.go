@@ -146,6 +146,10 @@ func TestTheConsole(t *testing.T) {
 	wangs.says("wide")
 	wangs.shot("console-11-findings")
 	wangs.open("grants/new")
+	wangs.fill(`button[value="preview"]`, map[string]string{"type": "DIRECTORY_GROUP", "grantee": "Red Project Group", "scope": "s3://sales-data-111111111111/green/*", "permission": "READ"})
+	wangs.says("If it were made, without its terms", "Gains", mateo)
+	wangs.shot("console-17-preview")
+	wangs.open("grants/new")
 	wangs.fill("main form button.primary", map[string]string{"type": "DIRECTORY_GROUP", "grantee": "Red Project Group", "scope": "s3://sales-data-111111111111/blue/plans/*", "permission": "READ", "ends": "2099-12-31T17:00", "reason": "audit"})
 	wangs.says("The grant was made", "31 Dec 2099, 17:00 UTC", "audit", mateo)
 	wangs.open("grants")
@@ -189,14 +193,14 @@ func TestTheConsole(t *testing.T) {
 		}](account, "cloudtrail", "lookup-events", "--lookup-attributes", "AttributeKey=EventName,AttributeValue="+operation).Events
 		found := false
 		for _, e := range events {
-			var r struct {
-				AdditionalEventData map[string]any
-				UserIdentity        json.RawMessage
-			}
+			var r struct{ AdditionalEventData map[string]any }
 			if err := json.Unmarshal([]byte(e.CloudTrailEvent), &r); err != nil {
 				t.Fatal(err)
 			}
 			found = found || r.AdditionalEventData["personUserName"] == who
+			if operation == "Federate" && !strings.Contains(e.CloudTrailEvent, `"serviceEventDetails":{"role_name":"LakeAdministrator","account_id":"`) {
+				t.Errorf("Federate is recorded as %s", e.CloudTrailEvent)
+			}
 		}
 		if !found {
 			t.Errorf("%s is not recorded under %s: %v", operation, who, events)
