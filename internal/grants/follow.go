@@ -14,7 +14,7 @@ type follower struct{ *Registry }
 // Load implements store.Follower. Questions are answered from what there was until all is read.
 func (f follower) Load(ctx context.Context, q store.Querier) error {
 	fresh := &Registry{index: loading()}
-	if err := eachGrant(ctx, q, func(g *Grant) { fresh.keep(g) }); err != nil {
+	if err := loadGrants(ctx, q, fresh.load); err != nil {
 		return fmt.Errorf("load grants: %w", err)
 	}
 	f.denials.become(&fresh.denials)

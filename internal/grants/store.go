@@ -188,10 +188,6 @@ func manyGrants(ctx context.Context, q store.Querier, keys []string, do func(*Gr
 	return nil
 }
 
-func eachGrant(ctx context.Context, q store.Querier, do func(*Grant)) error {
-	return store.Each(ctx, q, scanGrant, func(g *Grant) error { do(g); return nil }, selectGrant)
-}
-
 const grantColumns = 15
 
 // grantRow are the values of a grant in the order of its columns.

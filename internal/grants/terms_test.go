@@ -197,7 +197,8 @@ func TestEndedGrantsAreReaped(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, h *house) {
 		h.found()
 		user := h.person("mateo")
-		h.Trail = must(trail.Open(t.Context(), trail.Config{DB: h.db, Dir: t.TempDir()}))
+		// The years that pass here must not be those after which the trail forgets.
+		h.Trail = must(trail.Open(t.Context(), trail.Config{DB: h.db, Dir: t.TempDir(), Retention: 10 * 365 * 24 * time.Hour}))
 		t.Cleanup(func() { _ = h.Trail.Close() })
 		h.Retention = 24 * time.Hour
 		ended := h.grant(with(toUser(user, "lake/a/*", s3control.PermissionREAD), "lakegate:NotAfter="+h.in(time.Hour)))
