@@ -1,12 +1,15 @@
 package sink
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -39,7 +42,8 @@ type otlp struct {
 	resource []byte // a Resource
 	rejected func(n int64, why string)
 	now      func() time.Time
-	body     []byte
+
+	record, logs, body []byte
 }
 
 func newOTLP(c *OTLP, node string, env Env, rejected func(int64, string)) (*otlp, error) {
@@ -52,7 +56,9 @@ func newOTLP(c *OTLP, node string, env Env, rejected func(int64, string)) (*otlp
 	for name, value := range c.Resource {
 		about[name] = value
 	}
-	o.resource = appendAttributes(nil, resourceAttributes, about)
+	for _, name := range slices.Sorted(maps.Keys(about)) {
+		o.resource = appendAttribute(o.resource, resourceAttributes, name, about[name])
+	}
 	return o, nil
 }
 
@@ -104,65 +110,45 @@ func (o *otlp) Deliver(ctx context.Context, lines []trail.Line) error {
 // Close implements receiver.
 func (o *otlp) Close() error { o.close(); return nil }
 
-// request appends an ExportLogsServiceRequest.
+// request appends an ExportLogsServiceRequest. Each record is put together once and goes from there into the body.
 func (o *otlp) request(to []byte, lines []trail.Line) []byte {
 	now := o.now()
-	scope := appendText(nil, scopeName, instrumentationScope)
-	logs := appendBytes(nil, scopeLogsScope, scope)
-	var record []byte
+	o.logs = appendBytes(o.logs[:0], scopeLogsScope, appendText(nil, scopeName, instrumentationScope))
 	for _, l := range lines {
-		record = appendRecord(record[:0], l.Record, now)
-		logs = appendBytes(logs, scopeLogsRecords, record)
+		o.record = appendRecord(o.record[:0], l.Record, now)
+		o.logs = appendBytes(o.logs, scopeLogsRecords, o.record)
 	}
-	all := appendBytes(nil, resourceLogsResource, o.resource)
-	all = appendBytes(all, resourceLogsScope, logs)
-	return appendBytes(to, requestResourceLogs, all)
-}
-
-// told is what of a record becomes attributes, so that a collector can choose by it. The whole record is the body.
-type told struct {
-	EventID         string `json:"eventID"`
-	EventTime       string `json:"eventTime"`
-	EventSource     string `json:"eventSource"`
-	EventName       string `json:"eventName"`
-	EventCategory   string `json:"eventCategory"`
-	SourceIPAddress string `json:"sourceIPAddress"`
-	ErrorCode       string `json:"errorCode"`
-	RequestID       string `json:"requestID"`
-	Recipient       string `json:"recipientAccountId"`
-	Additional      struct {
-		Decision string `json:"decision"`
-		Person   string `json:"personUserName"`
-	} `json:"additionalEventData"`
-	Identity struct {
-		OnBehalfOf struct {
-			UserID string `json:"userId"`
-		} `json:"onBehalfOf"`
-	} `json:"userIdentity"`
+	size := protowire.SizeTag(resourceLogsResource) + protowire.SizeBytes(len(o.resource)) + protowire.SizeTag(resourceLogsScope) + protowire.SizeBytes(len(o.logs))
+	to = protowire.AppendVarint(protowire.AppendTag(to, requestResourceLogs, protowire.BytesType), uint64(size)) //nolint:gosec // a length
+	return appendBytes(appendBytes(to, resourceLogsResource, o.resource), resourceLogsScope, o.logs)
 }
 
 // appendRecord appends the fields of a LogRecord.
 func appendRecord(to, record []byte, now time.Time) []byte {
-	var r told
-	// What cannot be read is delivered all the same: its body is what it is.
-	_ = json.Unmarshal(record, &r)
+	r := tell(record)
 	severity, text := severityInfo, "INFO"
-	if r.ErrorCode != "" {
+	if r.errorCode != "" {
 		severity, text = warn, "WARN"
 	}
-	if at, err := time.Parse(time.RFC3339, r.EventTime); err == nil {
+	if at, err := time.Parse(time.RFC3339, r.eventTime); err == nil {
 		to = appendTime(to, recordTime, at)
 	}
 	to = protowire.AppendTag(to, recordSeverity, protowire.VarintType)
 	to = protowire.AppendVarint(to, uint64(severity))
 	to = appendText(to, recordSeverityText, text)
-	to = appendBytes(to, recordBody, appendText(nil, anyValueString, strings.ToValidUTF8(string(record), "\uFFFD")))
-	service, _, _ := strings.Cut(r.EventSource, ".")
-	to = appendAttributes(to, recordAttributes, map[string]string{
-		"aws.event.id": r.EventID, "aws.event.category": r.EventCategory, "aws.request_id": r.RequestID, "cloud.account.id": r.Recipient, "client.address": r.SourceIPAddress,
-		"error.type": r.ErrorCode, "rpc.system": "aws-api", "rpc.service": service, "rpc.method": r.EventName, "user.id": r.Identity.OnBehalfOf.UserID,
-		"user.name": r.Additional.Person, "lakegate.decision": r.Additional.Decision,
-	})
+	if !utf8.Valid(record) {
+		record = bytes.ToValidUTF8(record, []byte("\uFFFD"))
+	}
+	to = protowire.AppendTag(to, recordBody, protowire.BytesType)
+	to = protowire.AppendVarint(to, uint64(protowire.SizeTag(anyValueString)+protowire.SizeBytes(len(record)))) //nolint:gosec // a length
+	to = appendBytes(to, anyValueString, record)
+	service, _, _ := strings.Cut(r.eventSource, ".")
+	for _, a := range [...][2]string{
+		{"aws.event.category", r.eventCategory}, {"aws.event.id", r.eventID}, {"aws.request_id", r.requestID}, {"client.address", r.address}, {"cloud.account.id", r.recipient},
+		{"error.type", r.errorCode}, {"lakegate.decision", r.decision}, {"rpc.method", r.eventName}, {"rpc.service", service}, {"rpc.system", "aws-api"}, {"user.id", r.userID}, {"user.name", r.person},
+	} {
+		to = appendAttribute(to, recordAttributes, a[0], a[1])
+	}
 	to = appendTime(to, recordObservedTime, now)
 	return appendText(to, recordEventName, eventNameOfRecords)
 }

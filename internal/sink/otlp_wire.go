@@ -1,8 +1,6 @@
 package sink
 
 import (
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,15 +20,16 @@ func appendTime(to []byte, number protowire.Number, at time.Time) []byte {
 	return protowire.AppendFixed64(protowire.AppendTag(to, number, protowire.Fixed64Type), uint64(max(0, at.UnixNano()))) //nolint:gosec // not negative
 }
 
-// appendAttributes appends a KeyValue for each text that is not empty, in the order of the names.
-func appendAttributes(to []byte, number protowire.Number, all map[string]string) []byte {
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if all[name] == "" {
-			continue
-		}
-		pair := appendText(nil, keyValueKey, strings.ToValidUTF8(name, "\uFFFD"))
-		pair = appendBytes(pair, keyValueValue, appendText(nil, anyValueString, strings.ToValidUTF8(all[name], "\uFFFD")))
-		to = appendBytes(to, number, pair)
+// appendAttribute appends a KeyValue, unless the value is empty.
+func appendAttribute(to []byte, number protowire.Number, name, value string) []byte {
+	if value == "" {
+		return to
 	}
-	return to
+	name, value = strings.ToValidUTF8(name, "\uFFFD"), strings.ToValidUTF8(value, "\uFFFD")
+	inner := protowire.SizeTag(anyValueString) + protowire.SizeBytes(len(value))
+	pair := protowire.SizeTag(keyValueKey) + protowire.SizeBytes(len(name)) + protowire.SizeTag(keyValueValue) + protowire.SizeBytes(inner)
+	to = protowire.AppendVarint(protowire.AppendTag(to, number, protowire.BytesType), uint64(pair)) //nolint:gosec // a length
+	to = appendText(to, keyValueKey, name)
+	to = protowire.AppendVarint(protowire.AppendTag(to, keyValueValue, protowire.BytesType), uint64(inner)) //nolint:gosec // a length
+	return appendText(to, anyValueString, value)
 }

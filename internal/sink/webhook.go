@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/lakegate/lakegate/internal/hook"
@@ -42,6 +44,7 @@ type webhook struct {
 	*poster
 	secret string
 	lines  bool
+	region string
 	now    func() time.Time
 	body   []byte
 }
@@ -51,7 +54,7 @@ func newWebhook(c *Webhook, env Env) (*webhook, error) {
 	if err != nil {
 		return nil, fmt.Errorf("webhook.%w", err)
 	}
-	w := &webhook{poster: p, lines: c.Format == formatLines, now: env.Now}
+	w := &webhook{poster: p, lines: c.Format == formatLines, region: env.Region, now: env.Now}
 	if c.Secret != "" {
 		if w.secret, err = env.Refer(c.Secret); err == nil {
 			err = hook.CheckSecret(w.secret)
@@ -63,17 +66,37 @@ func newWebhook(c *Webhook, env Env) (*webhook, error) {
 	return w, nil
 }
 
-// Deliver implements receiver. A delivery that is too large for the server is made in halves.
+// Deliver implements receiver. A delivery that is too large for the server is made in halves; of one that the server does
+// not understand, lines that are no JSON are delivered as records that tell of them.
 func (w *webhook) Deliver(ctx context.Context, lines []trail.Line) error {
 	err := w.deliver(ctx, lines)
-	if r, ok := errors.AsType[*refusal](err); ok && r.code == http.StatusRequestEntityTooLarge && len(lines) > 1 {
+	r, ok := errors.AsType[*refusal](err)
+	switch {
+	case !ok || r.code < 400 || r.code > 499:
+		return err
+	case r.code == http.StatusRequestEntityTooLarge && len(lines) > 1:
 		half := len(lines) / 2
 		if err := w.Deliver(ctx, lines[:half]); err != nil {
 			return err
 		}
 		return w.Deliver(ctx, lines[half:])
 	}
+	if mended, any := w.mend(lines); any {
+		return w.deliver(ctx, mended)
+	}
 	return err
+}
+
+// mend replaces what is no JSON, since somebody has altered the log: it spoils what is delivered with it, and holds up what
+// comes behind.
+func (w *webhook) mend(lines []trail.Line) (mended []trail.Line, any bool) {
+	mended = slices.Clone(lines)
+	for i := range mended {
+		if !json.Valid(mended[i].Record) {
+			mended[i].Record, any = damaged(mended[i], w.region, w.now()), true
+		}
+	}
+	return mended, any
 }
 
 func (w *webhook) deliver(ctx context.Context, lines []trail.Line) error {
@@ -81,7 +104,7 @@ func (w *webhook) deliver(ctx context.Context, lines []trail.Line) error {
 	if w.lines {
 		header.Set("Content-Type", "application/x-ndjson")
 	}
-	w.body = encode(w.body[:0], lines, w.lines)
+	w.body = w.encode(w.body[:0], lines)
 	// The same records, delivered again, have the same id.
 	sum := sha256.Sum256(w.body)
 	header.Set(hook.DeliveryHeader, hex.EncodeToString(sum[:16]))
@@ -96,8 +119,8 @@ func (w *webhook) deliver(ctx context.Context, lines []trail.Line) error {
 func (w *webhook) Close() error { w.close(); return nil }
 
 // encode appends records as lines, or as CloudTrail's files have them.
-func encode(to []byte, lines []trail.Line, asLines bool) []byte {
-	if asLines {
+func (w *webhook) encode(to []byte, lines []trail.Line) []byte {
+	if w.lines {
 		for _, l := range lines {
 			to = append(append(to, l.Record...), '\n')
 		}

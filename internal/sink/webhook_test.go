@@ -3,11 +3,17 @@ package sink
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -217,11 +223,78 @@ func TestWebhookRefused(t *testing.T) {
 	}
 }
 
-// TestHookWithoutATrustedCertificate gets nothing.
-func TestHookWithoutATrustedCertificate(t *testing.T) {
-	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it got a request") }))
+// TestWebhookOverTLS goes to a server whose certificate is trusted, and shows one of its own.
+func TestWebhookOverTLS(t *testing.T) {
+	var shown atomic.Int32
+	var got inbox
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		shown.Store(int32(len(r.TLS.PeerCertificates)))
+		got.put("delivered")
+	}))
+	s.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
 	t.Cleanup(s.Close)
-	if err := newHook(t, s.URL).Deliver(t.Context(), lines(1)); err == nil {
-		t.Error("it was delivered")
+	dir := t.TempDir()
+	ca, key := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "key.pem")
+	raw, err := x509.MarshalPKCS8PrivateKey(s.TLS.Certificates[0].PrivateKey)
+	if err := errors.Join(err,
+		os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600),
+		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := newHook(t, s.URL).Deliver(t.Context(), lines(1)); err == nil || len(got.all()) > 0 {
+		t.Errorf("delivered to a server that nobody vouches for: %v", err)
+	}
+	w, err := newWebhook(&Webhook{HTTP: HTTP{URL: s.URL, CAFile: ca, ClientCertificateFile: ca, ClientKeyFile: key}}, Env{Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	deliver(t, w, 1)
+	if len(got.all()) != 1 || shown.Load() != 1 {
+		t.Errorf("%d deliveries, %d certificates shown", len(got.all()), shown.Load())
+	}
+}
+
+// TestWebhookOfAnAlteredLog: a line that is no JSON does not keep the others from the server, nor is it silent.
+func TestWebhookOfAnAlteredLog(t *testing.T) {
+	for _, asLines := range []bool{false, true} {
+		var got inbox
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body := unpacked(t, r)
+			all := bytes.Split(bytes.TrimSpace(body), []byte("\n"))
+			if !asLines {
+				var records struct{ Records []json.RawMessage }
+				if json.Unmarshal(body, &records) != nil {
+					w.WriteHeader(http.StatusBadRequest)
+					return
+				}
+				all = nil
+				for _, one := range records.Records {
+					all = append(all, one)
+				}
+			}
+			for _, one := range all {
+				if !json.Valid(one) {
+					w.WriteHeader(http.StatusUnprocessableEntity)
+					return
+				}
+			}
+			for _, one := range all {
+				got.put(idOf(t, one))
+			}
+		}))
+		t.Cleanup(s.Close)
+		w := newHook(t, s.URL)
+		w.lines = asLines
+		all := lines(1, 2, 3)
+		all[1].Record = []byte(`{"eventVersion":"1.11","eventID":"2",`)
+		if err := w.Deliver(t.Context(), all); err != nil {
+			t.Fatal(err)
+		}
+		if got := got.all(); len(got) != 3 || got[0] != "1" || got[1] != idOf(t, damaged(all[1], "", start)) || got[2] != "3" {
+			t.Errorf("got %v", got)
+		}
 	}
 }

@@ -138,6 +138,37 @@ func TestFollowerGetsEachRecordInOrder(t *testing.T) {
 	}
 }
 
+// TestFollowerGathers: records that come one after the other are not delivered one by one, and all of them are.
+func TestFollowerGathers(t *testing.T) {
+	l := openLog(t, LogConfig{Dir: t.TempDir()})
+	r := newReceiver()
+	f := r.follower("sink")
+	f.Most, f.Gather = 0, 100*time.Millisecond
+	stop := follow(t, l, f)
+	for n := range int64(200) {
+		if err := l.Append(true, numbered(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.wait(t, 199)
+	if deliveries := len(r.taken); deliveries > 100 || len(r.numbers()) != 200 {
+		t.Errorf("%d records in %d deliveries", len(r.numbers()), deliveries)
+	}
+	_ = stop()
+	// One that gathers for an hour ends when it is asked to.
+	f.Name, f.Gather = "slow", time.Hour
+	stop = follow(t, l, f)
+	for len(l.Followers()) == 0 || l.Followers()[0].CaughtUp.IsZero() {
+		time.Sleep(time.Millisecond)
+	}
+	if err := l.Append(true, numbered(200)); err != nil {
+		t.Fatal(err)
+	}
+	if err := stop(); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+}
+
 // TestFollowerThatCrashedBeforeItsPlaceWasKept gets records twice, and none not at all.
 func TestFollowerThatCrashedBeforeItsPlaceWasKept(t *testing.T) {
 	dir := t.TempDir()

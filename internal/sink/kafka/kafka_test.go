@@ -2,8 +2,13 @@ package kafka
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -32,7 +37,7 @@ func cluster(t *testing.T, options ...kfake.Opt) *kfake.Cluster {
 
 func open(t *testing.T, c *Config, password string) *Sink {
 	t.Helper()
-	c.Topic, c.Plaintext = topic, true
+	c.Topic, c.Plaintext = topic, c.CAFile == ""
 	if err := c.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -174,5 +179,28 @@ func TestTooLarge(t *testing.T) {
 	large := []trail.Line{{Record: []byte(strings.Repeat("x", 2000))}}
 	if err := s.Deliver(t.Context(), large); !errors.Is(err, kerr.MessageTooLarge) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestTLS: brokers that nobody vouches for get nothing.
+func TestTLS(t *testing.T) {
+	vouched := httptest.NewTLSServer(nil)
+	t.Cleanup(vouched.Close)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: vouched.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := cluster(t, kfake.TLS(&tls.Config{Certificates: vouched.TLS.Certificates, MinVersion: tls.VersionTLS12}))
+	s := open(t, &Config{Brokers: c.ListenAddrs(), CAFile: ca}, "")
+	if err := s.Deliver(t.Context(), lines(1, 1)); err != nil {
+		t.Error(err)
+	}
+	other, err := New(&Config{Brokers: c.ListenAddrs(), Topic: topic, TimeoutSeconds: 1}, "n", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	if err := other.Deliver(t.Context(), lines(2, 2)); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("without the certificate: %v", err)
 	}
 }
