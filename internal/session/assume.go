@@ -45,8 +45,10 @@ type assumption struct {
 // maxSessionPolicy bounds the inline session policy and the ARNs of managed ones together, in characters.
 const maxSessionPolicy = 2048
 
-func (s *Service) newAssumption(c *caller.Caller, role Role, in *sts.AssumeRoleInput) (*assumption, error) {
-	a := &assumption{in: in, role: role, duration: defaultDuration}
+// newAssumption reads a request before its role is looked for: what is wrong with it is told whether there is such a role or
+// not.
+func (s *Service) newAssumption(c *caller.Caller, in *sts.AssumeRoleInput) (*assumption, error) {
+	a := &assumption{in: in, duration: defaultDuration}
 	a.chained = c.Session != nil && c.Session.RoleID != ""
 	if in.DurationSeconds != nil {
 		a.duration = time.Duration(*in.DurationSeconds) * time.Second
@@ -56,7 +58,7 @@ func (s *Service) newAssumption(c *caller.Caller, role Role, in *sts.AssumeRoleI
 			return nil, err
 		}
 	}
-	if err := s.readPolicies(a); err != nil {
+	if err := a.readPolicies(); err != nil {
 		return nil, err
 	}
 	return a, s.readContext(a)
@@ -97,6 +99,9 @@ func (a *assumption) readTags(c *caller.Caller) error {
 			a.transitive = append(a.transitive, k)
 		}
 	}
+	if len(a.tags) > maxTags {
+		return sts.PackedPolicyTooLargeException(fmt.Sprintf("The session would have %d tags with those that the calling session passes on, the limit is %d.", len(a.tags), maxTags))
+	}
 	return nil
 }
 
@@ -118,7 +123,7 @@ func (a *assumption) readSourceIdentity(c *caller.Caller) error {
 	return nil
 }
 
-func (s *Service) readPolicies(a *assumption) error {
+func (a *assumption) readPolicies() error {
 	size := 0
 	if a.in.Policy != nil {
 		a.policy = *a.in.Policy
@@ -134,14 +139,22 @@ func (s *Service) readPolicies(a *assumption) error {
 		if p.Arn == nil {
 			continue
 		}
-		if !s.Accounts.ManagedPolicyExists(a.role.Account, *p.Arn) {
-			return sts.MalformedPolicyDocumentException("The managed policy " + *p.Arn + " cannot be used as a session policy: it does not exist in the role's account.")
-		}
 		a.policyARNs = append(a.policyARNs, *p.Arn)
 		size += len(*p.Arn)
 	}
 	if size > maxSessionPolicy {
 		return sts.PackedPolicyTooLargeException(fmt.Sprintf("The session policies have %d characters, the limit is %d.", size, maxSessionPolicy))
+	}
+	return nil
+}
+
+// findPolicies looks for the managed session policies in the account of the role, or of the user who asks for themself. Who may
+// not have the session does not learn whether they are there.
+func (s *Service) findPolicies(a *assumption) error {
+	for _, p := range a.policyARNs {
+		if !s.Accounts.ManagedPolicyExists(a.role.Account, p) {
+			return sts.MalformedPolicyDocumentException("The managed policy " + p + " cannot be used as a session policy: it does not exist in the role's account.")
+		}
 	}
 	return nil
 }

@@ -205,6 +205,66 @@ func TestTagsOfASession(t *testing.T) {
 	}
 }
 
+// TestTagsAreBoundedThroughAChain: each role may add tags, and those that are passed on count.
+func TestTagsAreBoundedThroughAChain(t *testing.T) {
+	h := newHouse(t)
+	application := h.user("application", allow("sts:*"))
+	role := h.role("role", trust("sts:AssumeRole", "sts:TagSession"))
+	must(h.iam.PutRolePolicy(h.admin(), &iam.PutRolePolicyInput{RoleName: "role", PolicyName: "own", PolicyDocument: document(allow("sts:*"))}))
+	tagged := func(from, to int) *sts.AssumeRoleInput {
+		in := assume(role)
+		for i := from; i < to; i++ {
+			key := fmt.Sprintf("tag-%d", i)
+			in.Tags, in.TransitiveTagKeys = append(in.Tags, sts.Tag{Key: key, Value: "x"}), append(in.TransitiveTagKeys, key)
+		}
+		return in
+	}
+	out := must(h.sts.AssumeRole(application, tagged(0, 30)))
+	within := h.within(out.Credentials.AccessKeyId, out.Credentials.SessionToken)
+	must(h.sts.AssumeRole(within, tagged(30, 50)))
+	_, err := h.sts.AssumeRole(within, tagged(30, 51))
+	wantCode(t, err, "PackedPolicyTooLarge")
+}
+
+// TestWhatIsWrongTellsNothingOfRoles: a request that cannot be read is answered alike for a role that is there, for one that
+// the caller may not assume, and for one that is not there; and who may not assume a role learns of no policy in its account.
+func TestWhatIsWrongTellsNothingOfRoles(t *testing.T) {
+	h := newHouse(t)
+	stranger := h.user("stranger", allow("s3:*"))
+	there := h.role("there", trust("sts:AssumeRole"))
+	// What a refusal says of policies differs, and is the same as without the fault.
+	codes := func(text string) string { code, _, _ := strings.Cut(text, ":"); return code }
+	answers := func(in func(role string) *sts.AssumeRoleInput) (texts []string) {
+		for _, role := range []string{there, strings.Replace(there, "role/there", "role/nowhere", 1)} {
+			_, err := h.sts.AssumeRole(stranger, in(role))
+			texts = append(texts, strings.ReplaceAll(fmt.Sprint(err), role, "ROLE"))
+		}
+		return texts
+	}
+	for name, in := range map[string]func(role string) *sts.AssumeRoleInput{
+		"a malformed policy": func(role string) *sts.AssumeRoleInput { in := assume(role); in.Policy = ptr("{"); return in },
+		"a bad tag": func(role string) *sts.AssumeRoleInput {
+			in := assume(role)
+			in.Tags = []sts.Tag{{Key: "aws:x", Value: "y"}}
+			return in
+		},
+		"a bad context": func(role string) *sts.AssumeRoleInput {
+			in := assume(role)
+			in.ProvidedContexts = []sts.ProvidedContext{{ProviderArn: ptr("arn:aws:iam::aws:contextProvider/Other"), ContextAssertion: ptr("x")}}
+			return in
+		},
+		"a policy that is not there": func(role string) *sts.AssumeRoleInput {
+			in := assume(role)
+			in.PolicyArns = []sts.PolicyDescriptorType{{Arn: ptr("arn:aws:iam::aws:policy/NotThere")}}
+			return in
+		},
+	} {
+		if got := answers(in); codes(got[0]) != codes(got[1]) {
+			t.Errorf("%s: %q for a role that is there, %q for one that is not", name, got[0], got[1])
+		}
+	}
+}
+
 // TestSourceIdentityStays: who set it once keeps it through every role.
 func TestSourceIdentityStays(t *testing.T) {
 	h := newHouse(t)

@@ -41,7 +41,10 @@ func (s *Service) GetFederationToken(ctx context.Context, in *sts.GetFederationT
 	if err := ask.readTags(c); err != nil {
 		return nil, err
 	}
-	if err := s.readPolicies(ask); err != nil {
+	if err := ask.readPolicies(); err != nil {
+		return nil, err
+	}
+	if err := s.findPolicies(ask); err != nil {
 		return nil, err
 	}
 	now := s.Now()

@@ -123,15 +123,20 @@ func (s *Service) GetSessionToken(ctx context.Context, in *sts.GetSessionTokenIn
 // acts for the person who signed in.
 func (s *Service) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {
 	c := caller.From(ctx)
+	ask, err := s.newAssumption(c, in)
+	if err != nil {
+		authz.Open(ctx)
+		return nil, err
+	}
 	role, err := s.roleToAssume(ctx, c, in)
 	if err != nil {
 		return nil, err
 	}
-	ask, err := s.newAssumption(c, role, in)
-	if err != nil {
+	ask.role = role
+	if err := s.authorizeAssumption(ctx, ask); err != nil {
 		return nil, err
 	}
-	if err := s.authorizeAssumption(ctx, ask); err != nil {
+	if err := s.findPolicies(ask); err != nil {
 		return nil, err
 	}
 	if err := ask.limit(); err != nil {

@@ -73,6 +73,14 @@ func (s *Service) AssumeRoleWithWebIdentity(ctx context.Context, in *sts.AssumeR
 	}
 	e := trail.From(ctx)
 	e.Caller(bearer)
+	ask, err := s.newAssumption(bearer, &sts.AssumeRoleInput{
+		RoleArn: in.RoleArn, RoleSessionName: in.RoleSessionName, Policy: in.Policy, PolicyArns: in.PolicyArns, DurationSeconds: in.DurationSeconds,
+		Tags: w.tags, TransitiveTagKeys: w.transitive, SourceIdentity: w.sourceIdentity,
+	})
+	if err != nil {
+		authz.Open(ctx)
+		return nil, err
+	}
 	role, ok := s.Accounts.RoleToAssume(in.RoleArn)
 	if !ok {
 		authz.Open(ctx)
@@ -81,16 +89,12 @@ func (s *Service) AssumeRoleWithWebIdentity(ctx context.Context, in *sts.AssumeR
 	}
 	e.Step("find role", trail.Pass, role.ARN)
 	e.Resource("AWS::IAM::Role", role.ARN, role.Account)
-	ask, err := s.newAssumption(bearer, role, &sts.AssumeRoleInput{
-		RoleArn: in.RoleArn, RoleSessionName: in.RoleSessionName, Policy: in.Policy, PolicyArns: in.PolicyArns, DurationSeconds: in.DurationSeconds,
-		Tags: w.tags, TransitiveTagKeys: w.transitive, SourceIdentity: w.sourceIdentity,
-	})
-	if err != nil {
-		authz.Open(ctx)
-		return nil, err
-	}
+	ask.role = role
 	ask.provider = w.provider.ARN
 	if err := s.authorizeWebIdentity(ctx, bearer, w, ask); err != nil {
+		return nil, err
+	}
+	if err := s.findPolicies(ask); err != nil {
 		return nil, err
 	}
 	if err := ask.limit(); err != nil {
