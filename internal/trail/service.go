@@ -32,17 +32,23 @@ func (f AuthorizerFunc) Authorize(ctx context.Context, action, resource string) 
 type Service struct {
 	trail      *Trail
 	authorizer Authorizer
+	reach      int
 }
 
 // NewService makes the service of a trail.
 func NewService(t *Trail, a Authorizer) *Service {
-	return &Service{trail: t, authorizer: a}
+	return &Service{trail: t, authorizer: a, reach: reach}
 }
 
 // maxResults is the largest page, and the default.
 const maxResults = 50
 
-// LookupEvents finds management events of the caller's account, the newest first. What was finished before is seen.
+// reach is how many events a page looks at, for conditions that no index serves.
+const reach = 20_000
+
+// LookupEvents finds management events of the caller's account, the newest first. What was finished before is seen. A
+// page may have fewer events than there is room for, or none, and yet a token: what it costs is bounded, however rare it is
+// what it looks for.
 func (s *Service) LookupEvents(ctx context.Context, in *cloudtrail.LookupEventsInput) (*cloudtrail.LookupEventsOutput, error) {
 	if err := s.authorizer.Authorize(ctx, "cloudtrail:LookupEvents", "*"); err != nil {
 		return nil, err
@@ -60,8 +66,14 @@ func (s *Service) LookupEvents(ctx context.Context, in *cloudtrail.LookupEventsI
 	page := q.limit
 	q.limit++
 	var events []found
+	var end *moment
 	err = s.trail.cfg.DB.View(ctx, func(r store.Querier) (err error) {
-		events, err = q.run(ctx, r)
+		if q.slow {
+			if end, err = q.end(ctx, r, s.reach); err != nil {
+				return err
+			}
+		}
+		events, err = q.run(ctx, r, end)
 		return err
 	})
 	if err != nil {
@@ -69,9 +81,11 @@ func (s *Service) LookupEvents(ctx context.Context, in *cloudtrail.LookupEventsI
 	}
 	out := &cloudtrail.LookupEventsOutput{}
 	if len(events) > page {
-		last := events[page-1]
 		events = events[:page]
-		token, err := place{Time: last.at, ID: last.id, Of: fingerprint(account, in)}.token()
+		end = &moment{events[page-1].at, events[page-1].id}
+	}
+	if end != nil {
+		token, err := place{Time: end.at, ID: end.id, Of: fingerprint(account, in)}.token()
 		if err != nil {
 			return nil, err
 		}
@@ -140,20 +154,20 @@ func (q *search) attribute(a cloudtrail.LookupAttribute) error {
 	case cloudtrail.LookupAttributeKeyUsername:
 		q.where = `user_name = ?`
 	case cloudtrail.LookupAttributeKeyEventSource:
-		q.where = `source = ?`
+		q.where, q.slow = `source = ?`, true
 	case cloudtrail.LookupAttributeKeyAccessKeyId:
 		// The index of keys leaves out events without one.
 		q.where = `access_key <> '' AND access_key = ?`
 	case cloudtrail.LookupAttributeKeyResourceName:
 		q.where = `id IN (SELECT event FROM event_resources WHERE event_resources.name = ?)`
 	case cloudtrail.LookupAttributeKeyResourceType:
-		q.where = `EXISTS (SELECT 1 FROM event_resources WHERE event = events.id AND type = ?)`
+		q.where, q.slow = `EXISTS (SELECT 1 FROM event_resources WHERE event = events.id AND type = ?)`, true
 	case cloudtrail.LookupAttributeKeyReadOnly:
 		b, err := strconv.ParseBool(a.AttributeValue)
 		if err != nil || strconv.FormatBool(b) != a.AttributeValue {
 			return cloudtrail.InvalidLookupAttributesException("The value of ReadOnly is true or false.")
 		}
-		q.where, q.value = `read_only = ?`, number(b)
+		q.where, q.value, q.slow = `read_only = ?`, number(b), true
 	default:
 		return cloudtrail.InvalidLookupAttributesException("The lookup attribute is not valid.")
 	}

@@ -146,7 +146,11 @@ func TestLookupEventsIsTheModel(t *testing.T) {
 				e.Resource("T"+fmt.Sprint(i%2), "arn:"+fmt.Sprint(i%3), accounts[i/5%2])
 			}
 			h.finish(t, ctx, e, wire.Invalid("no"))
-			if i%4 == 0 {
+			switch {
+			case i%40 == 39:
+				// The clock is set back: events keep the times that they were given, and are in their order.
+				h.pass(-3 * time.Second)
+			case i%4 == 0:
 				h.pass(700 * time.Millisecond)
 			}
 		}
@@ -224,14 +228,20 @@ func TestLookupEventsIsTheModel(t *testing.T) {
 				}
 			}
 			var got []string
+			service := NewService(h.Trail, AuthorizerFunc(allow))
+			service.reach = rapid.SampledFrom([]int{1, 7, reach}).Draw(t, "reach")
+			ctx := caller.With(context.Background(), &caller.Caller{Account: account})
 			for page := 0; ; page++ {
 				size := rapid.IntRange(1, 50).Draw(t, "size")
 				in.MaxResults = &size
-				out, err := h.lookup(account, in)
+				out, err := service.LookupEvents(ctx, in)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if len(out.Events) > size || out.NextToken != nil && len(out.Events) != size {
+				if page > len(model) || len(out.Events) > size || len(out.Events) > service.reach && searched(in) {
+					t.Fatalf("page %d of %d, with a reach of %d, has %d events", page, size, service.reach, len(out.Events))
+				}
+				if out.NextToken != nil && len(out.Events) != size && (service.reach == reach || !searched(in)) {
 					t.Fatalf("a page of %d has %d events and the token %v", size, len(out.Events), out.NextToken)
 				}
 				for _, e := range out.Events {
@@ -246,6 +256,59 @@ func TestLookupEventsIsTheModel(t *testing.T) {
 			}
 		})
 	})
+}
+
+// searched is whether a request asks for what no index serves.
+func searched(in *cloudtrail.LookupEventsInput) bool {
+	for _, a := range in.LookupAttributes {
+		switch a.AttributeKey {
+		case cloudtrail.LookupAttributeKeyEventSource, cloudtrail.LookupAttributeKeyReadOnly, cloudtrail.LookupAttributeKeyResourceType:
+			return true
+		}
+	}
+	return false
+}
+
+// TestLookupEventsIsBounded: a question for something rare, or for nothing at all, looks at a bounded number of events a
+// page, and comes to its end all the same.
+func TestLookupEventsIsBounded(t *testing.T) {
+	h := openHouse(t, "sqlite", Config{})
+	h.do(t, user(dataAccount, "anna"), readOp, nil)
+	rare := Operation{Source: "rare.amazonaws.com", Name: "Rare"}
+	h.do(t, user(dataAccount, "anna"), rare, nil)
+	for range 40 {
+		h.do(t, user(dataAccount, "anna"), readOp, nil)
+	}
+	s := NewService(h.Trail, AuthorizerFunc(allow))
+	s.reach = 10
+	ctx := caller.With(t.Context(), user(dataAccount, "anna"))
+	for _, test := range []struct {
+		value string
+		pages []int
+	}{
+		{rare.Source, []int{0, 0, 0, 0, 1}}, {"none.amazonaws.com", []int{0, 0, 0, 0, 0}}, {readOp.Source, []int{10, 10, 10, 10, 1}},
+	} {
+		in := &cloudtrail.LookupEventsInput{LookupAttributes: attribute(cloudtrail.LookupAttributeKeyEventSource, test.value)}
+		var pages []int
+		for {
+			out, err := s.LookupEvents(ctx, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pages = append(pages, len(out.Events))
+			if in.NextToken = out.NextToken; in.NextToken == nil {
+				break
+			}
+		}
+		if diff := cmp.Diff(test.pages, pages); diff != "" {
+			t.Errorf("pages for %s (-want +got):\n%s", test.value, diff)
+		}
+	}
+	// What an index serves is found at once, however old it is.
+	out, err := s.LookupEvents(ctx, &cloudtrail.LookupEventsInput{LookupAttributes: attribute(cloudtrail.LookupAttributeKeyEventName, rare.Name)})
+	if err != nil || len(out.Events) != 1 || out.NextToken != nil {
+		t.Errorf("by name there is %v, %v", out, err)
+	}
 }
 
 // FuzzNextToken: a token that somebody made up is refused or is a place; it never leads to another account.

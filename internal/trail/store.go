@@ -175,14 +175,43 @@ type search struct {
 	from, to   int64
 	where      string // a further condition with one parameter, or ""
 	value      any
+	slow       bool // no index serves the condition
 	beforeTime int64
 	beforeID   string
 	limit      int
 }
 
-func (s *search) run(ctx context.Context, q store.Querier) ([]found, error) {
-	query, args := selectEvents+` WHERE account = ? AND data = 0 AND time >= ? AND time <= ? AND (time < ? OR id < ?)`,
+// moment is a place in the order of events.
+type moment struct {
+	at int64
+	id string
+}
+
+// span is the condition on the index of times, and its parameters.
+func (s *search) span() (where string, args []any) {
+	return ` WHERE account = ? AND data = 0 AND time >= ? AND time <= ? AND (time < ? OR id < ?)`,
 		[]any{s.account, s.from, min(s.to, s.beforeTime), s.beforeTime, s.beforeID}
+}
+
+// end is the last of the next n events, whether or not they meet the further condition; nil where there are no more than
+// n. The index alone answers.
+func (s *search) end(ctx context.Context, q store.Querier, n int) (*moment, error) {
+	where, args := s.span()
+	last, err := store.All(ctx, q, func(s store.Scanner) (m moment, err error) { return m, s.Scan(&m.at, &m.id) },
+		`SELECT time, id FROM events`+where+` ORDER BY time DESC, id DESC LIMIT 2 OFFSET ?`, append(args, n-1)...)
+	if err != nil || len(last) < 2 {
+		return nil, err
+	}
+	return &last[0], nil
+}
+
+// run finds the events, down to the end where there is one.
+func (s *search) run(ctx context.Context, q store.Querier, end *moment) ([]found, error) {
+	where, args := s.span()
+	query := selectEvents + where
+	if end != nil {
+		query, args = query+` AND time >= ? AND (time > ? OR id >= ?)`, append(args, end.at, end.at, end.id)
+	}
 	if s.where != "" {
 		query, args = query+` AND `+s.where, append(args, s.value)
 	}
