@@ -298,3 +298,31 @@ func TestWebhookOfAnAlteredLog(t *testing.T) {
 		}
 	}
 }
+
+// TestStopWhileAReceiverHangs: the end of the server does not wait for a receiver that says nothing, and what it may have
+// taken comes again.
+func TestStopWhileAReceiverHangs(t *testing.T) {
+	b, s := newBench(t), newSIEM(t)
+	asked, over := make(chan struct{}, 1), make(chan struct{})
+	s.refusing(func(_ http.ResponseWriter, r *http.Request, _ int) bool {
+		asked <- struct{}{}
+		select {
+		case <-r.Context().Done():
+		case <-over:
+		}
+		return true
+	})
+	t.Cleanup(func() { close(over) })
+	c := Config{Name: "siem", Webhook: &Webhook{HTTP: HTTP{URL: s.URL, TimeoutSeconds: 600}}}
+	b.add(1, 2)
+	b.begin(c)
+	<-asked
+	b.end()
+	b.openLog()
+	s.refuse.Store(nil)
+	b.begin(c)
+	s.wait(t, "2")
+	if got := s.all(); !slices.Equal(got, []string{"1", "2"}) {
+		t.Errorf("got %v", got)
+	}
+}
