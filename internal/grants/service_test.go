@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lakegate/lakegate/internal/api/iam"
 	"github.com/lakegate/lakegate/internal/api/s3control"
 	"github.com/lakegate/lakegate/internal/arn"
 )
@@ -213,5 +214,38 @@ func TestGrants(t *testing.T) {
 		h.Quotas.Grants = 1
 		_, err = h.CreateAccessGrant(ctx, grantInput(s3control.GranteeTypeIAM, c.PrincipalARN, "lake/y", s3control.PermissionREAD))
 		wantError(t, err, "AccessGrantsQuotaExceededError", http.StatusConflict, "")
+	})
+}
+
+// TestTrustOfALocation: a role serves the instance that its trust policy names and no other, when it is registered and later
+// when it is used.
+func TestTrustOfALocation(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, h *house) {
+		h.found()
+		for name, text := range map[string]string{
+			"another account's":  strings.ReplaceAll(trustService, `"aws:SourceAccount":"`+owner, `"aws:SourceAccount":"999999999999`),
+			"another instance's": strings.ReplaceAll(trustService, instanceARN, instanceARN+"/other"),
+			"of another service": strings.ReplaceAll(trustService, "access-grants.s3.amazonaws.com", "s3.amazonaws.com"),
+		} {
+			role := strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), "'", "")
+			h.makeRole(owner, role, text, allow("s3:*", "*"))
+			_, err := h.CreateAccessGrantsLocation(h.admin(owner), &s3control.CreateAccessGrantsLocationInput{AccountId: owner, LocationScope: "s3://lake/" + role + "/", IAMRoleArn: arn.Role(owner, "/", role)})
+			if code := codeOf(err); code != "InvalidIamRole" {
+				t.Errorf("a role that trusts %s: %q", name, code)
+			}
+		}
+		asker := h.role(owner, "Asker", allow("s3:GetDataAccess", "*"))
+		h.grant(grantInput(s3control.GranteeTypeIAM, asker.PrincipalARN, "lake/red/*", s3control.PermissionREAD))
+		ask := func() error {
+			_, err := h.GetDataAccess(h.as(asker), &s3control.GetDataAccessInput{AccountId: owner, Target: "s3://lake/red/*", Permission: s3control.PermissionREAD})
+			return err
+		}
+		if err := ask(); err != nil {
+			t.Fatal(err)
+		}
+		must(h.iam.UpdateAssumeRolePolicy(h.admin(owner), &iam.UpdateAssumeRolePolicyInput{RoleName: "Location", PolicyDocument: strings.ReplaceAll(trustService, `"aws:SourceAccount":"`+owner, `"aws:SourceAccount":"999999999999`)}))
+		if err := ask(); err == nil {
+			t.Error("a role that trusts the instance no more gives credentials")
+		}
 	})
 }

@@ -202,3 +202,19 @@ func TestOpenIDConnectProviders(t *testing.T) {
 		t.Error("a provider of another account is shown")
 	}
 }
+
+// TestABoundaryHoldsForWebIdentities, as for every other session of the role: what it leaves out no policy brings back.
+func TestABoundaryHoldsForWebIdentities(t *testing.T) {
+	h, c, role := federated(t)
+	bound := *must(h.iam.CreatePolicy(h.admin(), &iam.CreatePolicyInput{PolicyName: "bound", PolicyDocument: document(allow("s3:GetObject"))})).Policy.Arn
+	must(h.iam.PutRolePolicy(h.admin(), &iam.PutRolePolicyInput{RoleName: "robot", PolicyName: "own", PolicyDocument: document(allow("s3:*"))}))
+	out := must(h.sts.AssumeRoleWithWebIdentity(t.Context(), &sts.AssumeRoleWithWebIdentityInput{RoleArn: role, RoleSessionName: "pod", WebIdentityToken: signed(c.key, jose.ES256, "k", h.claims(c))}))
+	within := h.within(out.Credentials.AccessKeyId, out.Credentials.SessionToken)
+	if !h.may(within, "s3:PutObject", nil) {
+		t.Fatal("the role's own policy does not hold")
+	}
+	must(h.iam.PutRolePermissionsBoundary(h.admin(), &iam.PutRolePermissionsBoundaryInput{RoleName: "robot", PermissionsBoundary: bound}))
+	if h.may(within, "s3:PutObject", nil) || !h.may(within, "s3:GetObject", nil) {
+		t.Error("the boundary does not hold for a session that is out already")
+	}
+}
