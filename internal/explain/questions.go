@@ -64,7 +64,8 @@ type Buckets interface {
 // Principals of the account that has the instance, and of the management account, see everything that their policies let them
 // ask. No other account asks anything, since a resource policy of an instance cannot share these actions. A person, in
 // a session with an identity context, sees themself, whatever the policies of the session's role allow; and who can reach a
-// scope that is theirs (lakegate:Owner) as well. Credentials of a grant ask nothing.
+// scope that is theirs (lakegate:Owner) as well. Who came in through the portal asks as the role of their permission set.
+// Credentials of a grant ask nothing.
 //
 // All that is long comes in pages. A page's token is good for the same question of the same caller; it gives access to
 // nothing, since each page is authorised anew. Neither side holds more than a page.
@@ -92,9 +93,9 @@ type viewer struct {
 // enter authorises a question and finds what it is about.
 func (s *Questions) enter(ctx context.Context, operation string, account *string, about string) (*viewer, error) {
 	c := caller.From(ctx)
-	v := &viewer{account: value(account), self: c.OnBehalf}
+	v := &viewer{account: value(account), self: selfOf(c)}
 	// Whose a bucket is is told to the management account alone.
-	if v.account == "" && c.OnBehalf == nil && s.Principals.IsManagement(c.Account) {
+	if v.account == "" && v.self == nil && s.Principals.IsManagement(c.Account) {
 		if b, ok := s.Buckets.Lookup(about); ok {
 			v.account = b.Account
 		}
@@ -105,7 +106,7 @@ func (s *Questions) enter(ctx context.Context, operation string, account *string
 		Action: "lakegate:" + operation, Resource: arn.AccessGrantsInstance(s.Region, v.account), Account: v.account, ResourcePolicy: i.Guard(),
 		Unguarded: c.OnBehalf != nil, // the guard-rail of identity-enhanced sessions knows AWS's operations alone
 	}
-	if c.OnBehalf == nil && s.Principals.IsManagement(c.Account) {
+	if v.self == nil && s.Principals.IsManagement(c.Account) {
 		r.Account, r.ResourcePolicy = c.Account, nil
 	}
 	if err := s.Doctor.Authorizer.Authorize(ctx, r); err != nil {
