@@ -21,7 +21,7 @@ unit: ## All tests but those over real processes, with a PostgreSQL of their own
 	$(GO) test -timeout 15m $$($(GO) list ./... | grep -v -e '/test/e2e')
 
 race: ## The rooms that share memory between requests, under the race detector.
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./internal/store ./internal/session ./internal/directory ./internal/center ./internal/grants ./internal/token ./internal/trail ./internal/sink ./internal/gateway ./internal/server ./internal/signin ./internal/portal ./internal/ldap ./internal/visit ./internal/authn ./internal/account ./internal/storage/remote
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./internal/store ./internal/session ./internal/directory ./internal/center ./internal/grants ./internal/token ./internal/trail/... ./internal/sink/... ./internal/delivery ./internal/console ./internal/gateway ./internal/server ./internal/signin ./internal/portal ./internal/ldap ./internal/visit ./internal/authn ./internal/account ./internal/storage/remote
 
 e2e: build ## The walkthrough, the data application and the attacks over the real process, with real clients.
 	LAKEGATE_BINARY=$(CURDIR)/bin/lakegate $(GO) test -count=1 -timeout 20m ./test/e2e/...
