@@ -404,6 +404,23 @@ func TestDecidedTwice(t *testing.T) {
 	}
 }
 
+// TestRefusalsAreShown: as the kind of error that they are, with the reference by which the trail has them.
+func TestRefusalsAreShown(t *testing.T) {
+	for code, want := range map[string]int{
+		"AccessDeniedException": http.StatusForbidden, "AccessDenied": http.StatusForbidden, "ResourceNotFoundException": http.StatusNotFound, "ConflictException": http.StatusConflict,
+		"ValidationException": http.StatusBadRequest, "ServiceUnavailableException": http.StatusServiceUnavailable, "InternalServerException": http.StatusInternalServerError,
+	} {
+		h := open(t)
+		b := acting(h, "wang.1")
+		status := http.StatusBadRequest
+		if want >= http.StatusInternalServerError {
+			status = want
+		}
+		h.answers["LintGrants"] = &wire.Error{Code: code, Status: status, Message: "The message."}
+		b.get("/console/lint").want(t, want, "The message.", "the-reference")
+	}
+}
+
 // TestDangerIsConfirmed: nothing is deleted or revoked by a form that does not say that somebody is sure.
 func TestDangerIsConfirmed(t *testing.T) {
 	h := open(t)

@@ -212,7 +212,7 @@ func problemOf(f *Failure) *problem {
 	case strings.HasPrefix(code, "Conflict"):
 		p.Status, p.Heading = http.StatusConflict, "This was decided before"
 	case f.Err.Status >= http.StatusInternalServerError:
-		p.Status, p.Heading = http.StatusBadGateway, "Something went wrong"
+		p.Status, p.Heading = f.Err.Status, "Something went wrong"
 	}
 	return p
 }
