@@ -16,22 +16,30 @@ func (r *rooms) openSinks(cfg *Config, db *store.DB) (*sink.Sinks, error) {
 	})
 }
 
-// sinks tells at /metrics what the receivers of sinks have refused for good. The rest is told of followers.
+// sinks tells at /metrics what receivers of sinks did not take for good. The rest is told of followers.
 type sinks struct {
-	all      *sink.Sinks
-	rejected *prometheus.Desc
+	all             *sink.Sinks
+	rejected, aside *prometheus.Desc
 }
 
 func (m *meter) watchSinks(s *sink.Sinks) {
-	m.registry.MustRegister(&sinks{s, prometheus.NewDesc("lakegate_audit_sink_rejected_total", "Records that the receiver of a sink has rejected for good since the start.", []string{"sink"}, nil)})
+	m.registry.MustRegister(&sinks{
+		all:      s,
+		rejected: prometheus.NewDesc("lakegate_audit_sink_rejected_total", "Records that the receiver of a sink has rejected for good since the start.", []string{"sink"}, nil),
+		aside:    prometheus.NewDesc("lakegate_audit_sink_set_aside_total", "Records that were set aside since the start, because they are too large for the receiver of a sink.", []string{"sink"}, nil),
+	})
 }
 
 // Describe implements prometheus.Collector.
-func (s *sinks) Describe(to chan<- *prometheus.Desc) { to <- s.rejected }
+func (s *sinks) Describe(to chan<- *prometheus.Desc) {
+	to <- s.rejected
+	to <- s.aside
+}
 
 // Collect implements prometheus.Collector.
 func (s *sinks) Collect(to chan<- prometheus.Metric) {
-	for name, n := range s.all.Rejected() {
-		to <- prometheus.MustNewConstMetric(s.rejected, prometheus.CounterValue, float64(n), name)
+	for _, c := range s.all.Counts() {
+		to <- prometheus.MustNewConstMetric(s.rejected, prometheus.CounterValue, float64(c.Rejected), c.Sink)
+		to <- prometheus.MustNewConstMetric(s.aside, prometheus.CounterValue, float64(c.SetAside), c.Sink)
 	}
 }

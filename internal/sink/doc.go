@@ -14,7 +14,8 @@
 // log has for its followers; nothing gathers in memory but one delivery. Beyond that bound a sink misses records, and gets
 // one in their place that says how many (see missing.go).
 //
-// A sink never drops a record by itself: one that its receiver refuses holds up those behind it, visibly in the metrics of
-// followers, until the receiver takes it. The one exception is a collector of OpenTelemetry, which by its protocol may
-// reject some records of a delivery for good: they are counted and told in the server's log (Sinks.Rejected).
+// A sink drops no record by itself: one that its receiver refuses holds up those behind it, visibly in the metrics of
+// followers, until the receiver takes it. There are two exceptions, both counted and told in the server's log: one record
+// that alone is too large for the receiver is set aside in a file (aside.go); and a collector of OpenTelemetry may, by its
+// protocol, reject some records of a delivery for good.
 package sink

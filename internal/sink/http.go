@@ -81,6 +81,8 @@ type poster struct {
 	client   http.Client
 	now      func() time.Time
 	packed   bytes.Buffer
+	// secrets are what no answer may bring into a log.
+	secrets []string
 }
 
 // maxAnswer bounds what is read of an answer.
@@ -97,6 +99,12 @@ func newPoster(c *HTTP, env Env) (*poster, error) {
 			return nil, fmt.Errorf("headers: %s: the value has control characters", name)
 		}
 		p.header.Set(name, value)
+		p.secrets = append(p.secrets, partsOf(value)...)
+	}
+	if u, err := url.Parse(c.URL); err == nil {
+		for _, values := range u.Query() {
+			p.secrets = append(p.secrets, values...)
+		}
 	}
 	trust, err := trusted(c.CAFile, c.ClientCertificateFile, c.ClientKeyFile)
 	if err != nil {
@@ -140,18 +148,21 @@ func trusted(ca, certificate, key string) (*tls.Config, error) {
 	return c, nil
 }
 
-// refusal is an answer that takes nothing.
+// refusal is an answer that takes nothing. What it says of itself goes into a log, without secrets.
 type refusal struct {
-	code   int
-	status string
-	body   []byte
+	code int
+	said string
 }
 
 func (r *refusal) Error() string {
-	if len(r.body) == 0 {
-		return "it answered " + r.status
+	text := "it answered " + strconv.Itoa(r.code)
+	if name := http.StatusText(r.code); name != "" {
+		text += " " + name
 	}
-	return fmt.Sprintf("it answered %s: %.300q", r.status, r.body)
+	if r.said != "" {
+		text += fmt.Sprintf(": %q", r.said)
+	}
+	return text
 }
 
 // post posts a body and returns the answer's, if that says that it was taken.
@@ -197,7 +208,7 @@ func (p *poster) post(ctx context.Context, header http.Header, body []byte) ([]b
 	if err != nil {
 		answer = nil
 	}
-	var failure error = &refusal{resp.StatusCode, resp.Status, answer}
+	var failure error = &refusal{resp.StatusCode, masked(answer, p.secrets)}
 	if after := retryAfter(resp.Header.Get("Retry-After"), p.now()); after > 0 {
 		failure = &trail.RetryLater{After: after, Err: failure}
 	}

@@ -136,7 +136,7 @@ func TestCollectorThatRejectsSome(t *testing.T) {
 	b.add(1, 2, 3)
 	b.begin(Config{Name: "collector", OTLP: &OTLP{HTTP: HTTP{URL: s.URL + "/v1/logs"}}})
 	got.wait(t, "came")
-	until(t, func() bool { return b.sinks.Rejected()["collector"] == 2 })
+	until(t, func() bool { return b.sinks.Counts()[0] == (Count{Sink: "collector", Rejected: 2}) })
 	if said := b.said.String(); !strings.Contains(said, "too old") || !strings.Contains(said, "level=ERROR") {
 		t.Errorf("said %s", said)
 	}

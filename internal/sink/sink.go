@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -46,7 +47,10 @@ type running struct {
 	name     string
 	follower trail.Follower
 	receiver receiver
-	rejected atomic.Int64
+	log      *slog.Logger
+	// asidePath is the file of records that are too large for the receiver, aside how many there came since the start.
+	asidePath       string
+	rejected, aside atomic.Int64
 }
 
 // prefix is that of the names by which the log knows sinks.
@@ -91,7 +95,7 @@ func Open(all []Config, env Env) (s *Sinks, err error) {
 }
 
 func (s *Sinks) prepare(c *Config) (r *running, err error) {
-	r = &running{name: c.Name}
+	r = &running{name: c.Name, log: s.env.Log, asidePath: filepath.Join(s.env.AuditDir, asideFolder, c.Name+".jsonl")}
 	node := s.env.Audit.Node()
 	switch {
 	case c.File != nil:
@@ -110,9 +114,9 @@ func (s *Sinks) prepare(c *Config) (r *running, err error) {
 		return nil, err
 	}
 	r.follower = trail.Follower{
-		Name: prefix + c.Name, Most: c.Records, Bytes: c.Bytes, Gather: c.gather(), Deliver: r.receiver.Deliver,
+		Name: prefix + c.Name, Most: c.Records, Bytes: c.Bytes, Gather: c.gather(), Deliver: r.deliver,
 		Gap: func(ctx context.Context, g trail.Gap) error {
-			return r.receiver.Deliver(ctx, []trail.Line{{Next: g.To, Record: missing(g, node, s.env.Region, s.env.Now())}})
+			return r.deliver(ctx, []trail.Line{{Next: g.To, Record: missing(g, node, s.env.Region, s.env.Now())}})
 		},
 	}
 	if c.From == fromNow {
@@ -164,13 +168,17 @@ func (s *Sinks) Close() error {
 	return errors.Join(errs...)
 }
 
-// Rejected is how many records receivers have refused for good since the start, by the names of the sinks that can.
-func (s *Sinks) Rejected() map[string]int64 {
-	all := map[string]int64{}
+// Count is what became of records, since the start, that a receiver did not take.
+type Count struct {
+	Sink string
+	// Rejected for good, as collectors of OpenTelemetry may; SetAside because they are too large.
+	Rejected, SetAside int64
+}
+
+// Counts are those of all sinks.
+func (s *Sinks) Counts() (all []Count) {
 	for _, r := range s.all {
-		if _, can := r.receiver.(*otlp); can {
-			all[r.name] = r.rejected.Load()
-		}
+		all = append(all, Count{r.name, r.rejected.Load(), r.aside.Load()})
 	}
 	return all
 }

@@ -62,27 +62,19 @@ func newWebhook(c *Webhook, env Env) (*webhook, error) {
 		if err != nil {
 			return nil, fmt.Errorf("webhook.secret: %w", err)
 		}
+		w.secrets = append(w.secrets, w.secret)
 	}
 	return w, nil
 }
 
-// Deliver implements receiver. A delivery that is too large for the server is made in halves; of one that the server does
-// not understand, lines that are no JSON are delivered as records that tell of them.
+// Deliver implements receiver. Of a delivery that the server does not understand, lines that are no JSON are delivered as
+// records that tell of them.
 func (w *webhook) Deliver(ctx context.Context, lines []trail.Line) error {
 	err := w.deliver(ctx, lines)
-	r, ok := errors.AsType[*refusal](err)
-	switch {
-	case !ok || r.code < 400 || r.code > 499:
-		return err
-	case r.code == http.StatusRequestEntityTooLarge && len(lines) > 1:
-		half := len(lines) / 2
-		if err := w.Deliver(ctx, lines[:half]); err != nil {
-			return err
+	if r, ok := errors.AsType[*refusal](err); ok && r.code >= 400 && r.code <= 499 && r.code != http.StatusRequestEntityTooLarge {
+		if mended, any := w.mend(lines); any {
+			return w.deliver(ctx, mended)
 		}
-		return w.Deliver(ctx, lines[half:])
-	}
-	if mended, any := w.mend(lines); any {
-		return w.deliver(ctx, mended)
 	}
 	return err
 }

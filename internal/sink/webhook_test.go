@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -146,26 +147,88 @@ func newHook(t *testing.T, url string) *webhook {
 	return w
 }
 
-// TestWebhookHalvesWhatIsTooLarge until the server takes it; one record alone that is too large is not passed over.
-func TestWebhookHalvesWhatIsTooLarge(t *testing.T) {
-	s := newSIEM(t)
-	s.refusing(func(w http.ResponseWriter, _ *http.Request, n int) bool {
-		if n > 3 {
+// TestWhatIsTooLarge is delivered in halves; one record that alone is too large is set aside, and those behind it come.
+func TestWhatIsTooLarge(t *testing.T) {
+	b, s := newBench(t), newSIEM(t)
+	s.refusing(func(w http.ResponseWriter, r *http.Request, n int) bool {
+		refused := n > 3 || r.ContentLength > 5000
+		if refused {
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
 		}
-		return n > 3
+		return refused
 	})
-	w := newHook(t, s.URL)
-	deliver(t, w, numbers(1, 13)...)
-	if got := s.all(); !slices.Equal(got, texts(numbers(1, 13))) {
+	b.add(numbers(1, 7)...)
+	large := bytes.Replace(record(8), []byte(`"fill":"`), append([]byte(`"fill":"`), bytes.Repeat([]byte("x"), 6000)...), 1)
+	if err := b.audit.Append(true, large); err != nil {
+		t.Fatal(err)
+	}
+	b.add(numbers(9, 13)...)
+	b.begin(Config{Name: "siem", Webhook: &Webhook{HTTP: HTTP{URL: s.URL}}})
+	s.wait(t, "13")
+	b.settle()
+	if got, want := s.all(), append(texts(numbers(1, 7)), texts(numbers(9, 13))...); !slices.Equal(got, want) {
 		t.Errorf("got %v", got)
 	}
-	s.refusing(func(w http.ResponseWriter, _ *http.Request, _ int) bool {
-		w.WriteHeader(http.StatusRequestEntityTooLarge)
-		return true
-	})
-	if err := w.Deliver(t.Context(), lines(14, 15)); err == nil {
-		t.Error("records were dropped")
+	aside := filepath.Join(b.cfg.Dir, asideFolder, "siem.jsonl")
+	if text, err := os.ReadFile(aside); err != nil || string(text) != string(large)+"\n" {
+		t.Errorf("set aside %.100q, %v", text, err)
+	}
+	if c := b.sinks.Counts(); len(c) != 1 || c[0] != (Count{Sink: "siem", SetAside: 1}) {
+		t.Errorf("counted %v", c)
+	}
+	if said := b.said.String(); !strings.Contains(said, "set aside") || strings.Contains(said, "xxxxx") {
+		t.Errorf("said %.1000s", said)
+	}
+	// What a crash left of a line is cut off, and what cannot be set aside is not passed over.
+	if err := os.WriteFile(aside, []byte(`{"eventVers`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.sinks.all[0].setAside(lines(1)[0]); err != nil {
+		t.Error(err)
+	}
+	if got := contents(t, aside); !slices.Equal(got, []string{"1"}) {
+		t.Errorf("got %v", got)
+	}
+	if err := errors.Join(os.Remove(aside), os.Mkdir(aside, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.sinks.all[0].setAside(lines(1)[0]); err == nil {
+		t.Error("it was set aside into a folder")
+	}
+}
+
+// TestAnswersThatEcho: a receiver that repeats what it was sent brings no secret into the server's log.
+func TestAnswersThatEcho(t *testing.T) {
+	b := newBench(t)
+	b.refer["env:SECRET"], b.refer["env:TOKEN"], b.refer["env:BASIC"], b.refer["env:SHORT"] = secret, "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.c2ln", "Basic dXNlcjpodW50ZXIy", "pa55"
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_ = r.Header.Write(w)
+		user, password, _ := r.BasicAuth()
+		_, _ = fmt.Fprintf(w, "not allowed: user=%s password=%s secret=%s query=%s other=AKIAIOSFODNN7EXAMPLE12", user, password, secret, r.URL.RawQuery)
+	}))
+	t.Cleanup(s.Close)
+	for _, name := range []string{"env:TOKEN", "env:BASIC"} {
+		w, err := newWebhook(&Webhook{Secret: "env:SECRET", HTTP: HTTP{URL: s.URL + "/in?key=q-secret", Headers: map[string]string{"Authorization": name, "X-Key": "env:SHORT"}}}, b.env())
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = w.Deliver(t.Context(), lines(1))
+		if err == nil || !strings.Contains(err.Error(), "403 Forbidden") {
+			t.Fatal(err)
+		}
+		for _, all := range []string{err.Error(), masked([]byte(fmt.Sprintf("user hunter2 %s q-secret pa55 dXNlcjpodW50ZXIy", secret)), w.secrets)} {
+			for _, word := range []string{"eyJ", "dXNlc", "hunter2", secret, "pa55", "q-secret", "AKIA"} {
+				if word != "hunter2" && word != "dXNlc" || name == "env:BASIC" {
+					if strings.Contains(all, word) {
+						t.Errorf("%s tells %q", all, word)
+					}
+				}
+			}
+		}
+	}
+	if got := masked([]byte("field eventTime is missing"), nil); got != "field eventTime is missing" {
+		t.Errorf("nothing is left of %q", got)
 	}
 }
 

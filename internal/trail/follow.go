@@ -50,8 +50,9 @@ type FollowerStatus struct {
 	Position Position
 	// Behind is how many bytes of the log, uncompressed as far as they are not sealed, are still to come.
 	Behind int64
-	// CaughtUp is when the follower last had everything; zero for not since the start.
-	CaughtUp time.Time
+	// CaughtUp is when the follower last had everything; zero for not since the start. Waiting is since when there are
+	// records that it has not had, for this process at least; zero while it has everything.
+	CaughtUp, Waiting time.Time
 	// Delivered counts records, Failures attempts, and Missing entries in gaps, since the start.
 	Delivered, Failures, Missing int64
 	// Failing is since when attempts fail, and Failure why; zero and "" while they do not.
@@ -98,7 +99,7 @@ func (l *Log) Follow(ctx context.Context, f Follower) error {
 			return fmt.Errorf("follow audit log as %s: %w", f.Name, err)
 		}
 	}
-	w := &following{Follower: f, log: l, status: FollowerStatus{Name: f.Name, Position: at.position}}
+	w := &following{Follower: f, log: l, status: FollowerStatus{Name: f.Name, Position: at.position, Waiting: l.cfg.Now()}}
 	if err := l.followers.join(w); err != nil {
 		return err
 	}
@@ -137,6 +138,7 @@ func (w *following) run(ctx context.Context, at mileage) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		w.waits()
 		if w.Gather > 0 {
 			if err := w.wait(ctx, w.Gather); err != nil {
 				return err
@@ -302,6 +304,12 @@ func (w *following) took(n int, at Position) {
 func (w *following) caughtUp() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.status.CaughtUp = w.log.cfg.Now()
+	w.status.CaughtUp, w.status.Waiting = w.log.cfg.Now(), time.Time{}
 	w.status.Failing, w.status.Failure = time.Time{}, ""
+}
+
+func (w *following) waits() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.status.Waiting = w.log.cfg.Now()
 }

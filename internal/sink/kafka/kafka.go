@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -101,6 +102,10 @@ func (c *Config) Check() error {
 	}
 	return nil
 }
+
+// ErrTooLarge says that the brokers do not take a delivery, or the client does not offer it to them, for the size of a
+// record.
+var ErrTooLarge = errors.New("a record is larger than the brokers take")
 
 // Sink produces records.
 type Sink struct {
@@ -194,7 +199,8 @@ func (s *Sink) Deliver(ctx context.Context, lines []trail.Line) error {
 	for range lines {
 		select {
 		case err := <-settled:
-			if failed == nil {
+			// Of several, that is told which does not go away by itself.
+			if failed == nil || errors.Is(err, kerr.MessageTooLarge) {
 				failed = err
 			}
 		case <-ctx.Done():
@@ -205,6 +211,9 @@ func (s *Sink) Deliver(ctx context.Context, lines []trail.Line) error {
 			}
 			return fmt.Errorf("produce to Kafka: no acknowledgement: %w", why)
 		}
+	}
+	if errors.Is(failed, kerr.MessageTooLarge) || errors.Is(failed, kerr.RecordListTooLarge) {
+		return fmt.Errorf("produce to Kafka: %w", ErrTooLarge)
 	}
 	if failed != nil {
 		return fmt.Errorf("produce to Kafka: %w", failed)

@@ -177,7 +177,7 @@ func TestTooLarge(t *testing.T) {
 	c := cluster(t)
 	s := open(t, &Config{Brokers: c.ListenAddrs(), MaxRecordBytes: 1000}, "")
 	large := []trail.Line{{Record: []byte(strings.Repeat("x", 2000))}}
-	if err := s.Deliver(t.Context(), large); !errors.Is(err, kerr.MessageTooLarge) {
+	if err := s.Deliver(t.Context(), large); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("%v", err)
 	}
 }
