@@ -9,6 +9,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/lakegate/lakegate/internal/grantfile"
 )
 
 // accessEntry is one way by which somebody reaches something, as the server tells it.
@@ -77,7 +79,7 @@ func (l *listing) show(raw []json.RawMessage, rows [][]string) error {
 		}
 		for _, row := range rows {
 			for n := range row {
-				row[n] = inert(row[n])
+				row[n] = grantfile.Inert(row[n])
 			}
 			_ = w.Write(row)
 		}
@@ -95,14 +97,6 @@ func (l *listing) show(raw []json.RawMessage, rows [][]string) error {
 		_, _ = fmt.Fprintln(w, strings.TrimRight(strings.Join(row, "\t"), "\t"))
 	}
 	return w.Flush()
-}
-
-// inert puts an apostrophe before what a spreadsheet would take for a formula: names are other people's.
-func inert(cell string) string {
-	if trimmed := strings.TrimLeft(cell, " \u00a0\u3000"); trimmed != "" && strings.ContainsAny(trimmed[:1], "=+-@\t\r\n|%") || strings.HasPrefix(trimmed, "＝") || strings.HasPrefix(trimmed, "＋") || strings.HasPrefix(trimmed, "－") || strings.HasPrefix(trimmed, "＠") {
-		return "'" + cell
-	}
-	return cell
 }
 
 // pages asks page by page. list is the member of the answer that holds the entries, and row turns one into cells; nil leaves

@@ -8,14 +8,6 @@ import (
 
 // Names are other people's: none is a formula in a spreadsheet, begins a line or steers a terminal.
 func TestListingIsInert(t *testing.T) {
-	for in, want := range map[string]string{
-		"=HYPERLINK(1)": "'=HYPERLINK(1)", "+1": "'+1", "-1": "'-1", "@x": "'@x", " =1": "' =1", "\t=1": "'\t=1", "＝1": "'＝1",
-		"ana@example.com": "ana@example.com", "": "", "a=b": "a=b",
-	} {
-		if got := inert(in); got != want {
-			t.Errorf("inert(%q) = %q, want %q", in, got, want)
-		}
-	}
 	entry := json.RawMessage(`{"PrincipalType":"PERSON","PrincipalId":"u","Name":"=cmd()\n\u001b[2J","Effective":true,"Permission":"READ"}`)
 	row, err := accessRow(entry)
 	if err != nil {

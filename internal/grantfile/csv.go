@@ -136,10 +136,10 @@ func (c *csvWriter) Write(r *Record) error {
 			for _, k := range slices.Sorted(maps.Keys(r.Tags)) {
 				values.Set(k, r.Tags[k])
 			}
-			fields[i] = guarded(strings.ReplaceAll(values.Encode(), "%3A", ":"))
+			fields[i] = Inert(strings.ReplaceAll(values.Encode(), "%3A", ":"))
 			continue
 		}
-		fields[i] = guarded(*r.field(name))
+		fields[i] = Inert(*r.field(name))
 	}
 	return c.csv.Write(fields)
 }
@@ -147,28 +147,6 @@ func (c *csvWriter) Write(r *Record) error {
 func (c *csvWriter) Flush() error {
 	c.csv.Flush()
 	return c.csv.Error()
-}
-
-// guarded keeps a spreadsheet from taking a text for a formula: with an apostrophe in front it is text there, and
-// unguarded takes the apostrophe away again.
-func guarded(s string) string {
-	if isFormula(s) {
-		return "'" + s
-	}
-	return s
-}
-
-func unguarded(s string) string {
-	if rest, ok := strings.CutPrefix(s, "'"); ok && isFormula(rest) {
-		return rest
-	}
-	return s
-}
-
-// isFormula: behind apostrophes, of which a written one must not be lost, is what begins a formula.
-func isFormula(s string) bool {
-	s = strings.TrimLeft(s, "'")
-	return s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0]))
 }
 
 // boundedLines refuses lines that are longer than MaxLine, so that no quote that is never closed reads a file into memory.

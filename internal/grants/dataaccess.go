@@ -107,7 +107,7 @@ func (s *Service) match(ctx context.Context, i *Instance, c *caller.Caller, targ
 		e.Step("grant", trail.Fail, denied(d, cmp.Or(action, string(permission))))
 		return nil, noAccess(permission, target)
 	}
-	s.Registry.noteUse(g, s.Now())
+	s.Registry.noteUse(g.Account, g.ID, s.Now())
 	e.Add(trail.KeyGrantID, g.ID)
 	e.Step("grant", trail.Pass, fmt.Sprintf("%s gives %s %s %s on %s", g.ID, g.Grantee.Type, g.Grantee.ID, g.Permission, g.Text))
 	return g, nil

@@ -108,8 +108,8 @@ func testUses(t *testing.T, engine string) {
 	if got := used(); len(got) != 0 {
 		t.Errorf("before any use: %v", got)
 	}
-	r.noteUse(g, noon)
-	r.noteUse(parsed(t, "gone", "s3://lake/red/*", false, userU, Read), noon)
+	r.noteUse(owner, "one", noon)
+	r.noteUse(owner, "gone", noon)
 	if got := used(); !got["one"].Equal(noon) {
 		t.Errorf("before it is saved: %v", got)
 	}
@@ -117,11 +117,21 @@ func testUses(t *testing.T, engine string) {
 	if got := used(); len(got) != 1 || !got["one"].Equal(noon) {
 		t.Errorf("saved: %v", got)
 	}
-	r.noteUse(g, noon.Add(-time.Hour)) // another node was later
+	r.noteUse(owner, "one", noon.Add(-time.Hour)) // another node was later
+	if got := used(); !got["one"].Equal(noon) {
+		t.Errorf("an earlier use, before it is saved: %v", got)
+	}
 	save()
 	if got := used(); !got["one"].Equal(noon) {
 		t.Errorf("an earlier use: %v", got)
 	}
+	for _, after := range []time.Duration{time.Hour, time.Hour + time.Second, time.Hour - time.Minute} {
+		r.noteUse(owner, "one", noon.Add(after)) // within a minute, or out of order, nothing new
+	}
+	if got := used(); !got["one"].Equal(noon.Add(time.Hour)) {
+		t.Errorf("the last of several uses: %v", got)
+	}
+	save()
 	if err := db.Update(ctx, func(tx *store.Tx) error { return deleteGrant(ctx, tx, owner, "one") }); err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,10 @@ func (s *Service) LimitsOf(ctx context.Context, c *caller.Caller) (limit []polic
 		}
 		limit = append(limit, policy.Named{Name: b.name, Document: document})
 	}
+	// A request with the credentials is a use of the grant. A question about such a session, which another caller asks, is none.
+	if caller.From(ctx) == c {
+		s.Registry.noteUse(c.Session.Vended.GrantAccount, c.Session.Vended.GrantID, s.Now())
+	}
 	return limit, nil
 }
 

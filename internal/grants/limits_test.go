@@ -3,11 +3,13 @@ package grants_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lakegate/lakegate/internal/api/iam"
 	"github.com/lakegate/lakegate/internal/api/s3control"
 	"github.com/lakegate/lakegate/internal/api/ssoadmin"
 	"github.com/lakegate/lakegate/internal/arn"
+	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/directory"
@@ -275,5 +277,51 @@ func TestOtherCallersHaveNoLimits(t *testing.T) {
 		if p, err := h.LimitsOf(t.Context(), c); p != nil || err != nil {
 			t.Errorf("%s: %v, %v", c.Type, p, err)
 		}
+	}
+}
+
+// A request with credentials of a grant is a use of it, also where AWS's behaviour is set. A question that somebody else asks
+// about such a session is none, and neither is a request with credentials of a grant that ended them.
+func TestRequestsWithCredentialsAreUses(t *testing.T) {
+	h := founded(t, "sqlite")
+	user := h.person("mateo")
+	application := h.application("App")
+	id := h.grant(grantInput(s3control.GranteeTypeDIRECTORYUSER, user, "lake/red/*", s3control.PermissionREAD))
+	v := h.vended(h.enhanced(h.role(owner, "App", allow(app, "*")), user, application), "s3://lake/red/*", s3control.PermissionREAD)
+	used := func() time.Time {
+		t.Helper()
+		return must(h.Registry.UsesOf(t.Context(), owner, []string{id}))[id]
+	}
+	noon := h.Service.Now()
+	at := noon
+	h.Service.Now = func() time.Time { return at }
+	if got := used(); !got.Equal(noon) {
+		t.Fatalf("credentials were asked for at %v: %v", noon, got)
+	}
+	at = noon.Add(10 * time.Minute)
+	if d := h.authorizer.Decide(h.admin(owner), authz.Request{Action: "s3:GetObject", Resource: arn.Object("lake", "red/a"), Account: owner, As: v}); !d.Allowed {
+		t.Fatalf("the question: %s", d.Reason)
+	}
+	if got := used(); !got.Equal(noon) {
+		t.Errorf("a question about the session is a use: %v", got)
+	}
+	for _, h.UntilExpiry = range []bool{false, true} {
+		at = at.Add(10 * time.Minute)
+		if !h.reads(v, "red/a") {
+			t.Fatal("the credentials do not reach what was granted")
+		}
+		if got := used(); !got.Equal(at) {
+			t.Errorf("a request at %v: %v", at, got)
+		}
+	}
+	h.UntilExpiry = false
+	last := at
+	must(h.directory.ChangeUser(t.Context(), "test", h.identity.StoreID, user, func(u *directory.User) error { u.Enabled = false; return nil }))
+	at = at.Add(10 * time.Minute)
+	if h.reads(v, "red/a") {
+		t.Fatal("a disabled person reads")
+	}
+	if got := used(); !got.Equal(last) {
+		t.Errorf("a request of a disabled person is a use: %v", got)
 	}
 }

@@ -3,7 +3,6 @@ package grants
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -74,7 +73,8 @@ func (s *Service) Draft(ctx context.Context, p Proposal) (*Drafted, error) {
 		return nil, err
 	}
 	d := &Drafted{Scope: g.Scope, proposal: p, location: l, grant: g}
-	if d.Owners, err = s.ownersOf(ctx, l, g.Scope); err != nil {
+	// The location's owner is asked, not those of wider locations: the grant is to be made in this one, with its role.
+	if d.Owners, err = s.grantOwners(ctx, p.Account, g.Scope, l.Owner); err != nil {
 		return nil, err
 	}
 	if !g.Scope.One && g.Scope.Prefix != "" && !strings.HasSuffix(g.Scope.Prefix, "/") {
@@ -108,23 +108,6 @@ func locateIn(rows map[string]*Location, account, text string, asked scope.Scope
 		}
 	}
 	return best, sub
-}
-
-// ownersOf finds whose a scope is: the location's owner, and those of grants that cover it.
-func (s *Service) ownersOf(ctx context.Context, l *Location, sc scope.Scope) (owners []string, err error) {
-	if l.Owner != "" {
-		owners = append(owners, l.Owner)
-	}
-	err = s.Registry.db.View(ctx, func(q store.Querier) error {
-		return store.Each(ctx, q, scanGrant, func(g *Grant) error {
-			if g.Terms != nil && !g.HasVariables() && !g.Terms.Deny && g.Terms.InForce(s.Now()) && g.Scope.CoversScope(sc) {
-				owners = append(owners, g.Terms.Owner)
-			}
-			return nil
-		}, selectGrant+` WHERE account = ? AND owner <> ''`, l.Account)
-	})
-	slices.Sort(owners)
-	return slices.Compact(owners), err
 }
 
 // IssuedTags are those of a grant that Issue makes. Policies see them as those of CreateAccessGrant.

@@ -288,8 +288,7 @@ func count(ctx context.Context, tx *store.Tx, query string, args ...any) (int64,
 }
 
 // saveUse is no change: see SaveUses. A grant that is gone has no use.
-func saveUse(ctx context.Context, tx *store.Tx, k string, at time.Time) error {
-	account, id := split(k)
+func saveUse(ctx context.Context, tx *store.Tx, account, id string, at time.Time) error {
 	_, err := tx.Exec(ctx, `INSERT INTO grant_uses (account, id, used) SELECT account, id, CAST(? AS BIGINT) FROM access_grants WHERE account = ? AND id = ?
 		ON CONFLICT (account, id) DO UPDATE SET used = excluded.used WHERE excluded.used > grant_uses.used`, store.Millis(at), account, id)
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,22 +13,39 @@ import (
 
 // uses holds the last use of each grant since it was last written down.
 type uses struct {
-	mu   sync.Mutex
-	last map[string]time.Time
+	mu   sync.RWMutex
+	last map[useKey]time.Time
 }
+
+// useKey names a grant without a text of its own: a use is noted on each request.
+type useKey struct{ account, id string }
 
 // maxUses bounds what is held between two writes. Of more grants in use some seem unused until they are used again.
 const maxUses = 1 << 20
 
-// noteUse remembers that a grant won: for credentials, or for one request.
-func (r *Registry) noteUse(g *Grant, at time.Time) {
+// useStep is how exactly a use is known: within it a further one changes nothing, and requests do not wait for each other.
+const useStep = time.Minute
+
+// noteUse remembers that a grant won, for credentials or for one request, or that a request came with its credentials.
+func (r *Registry) noteUse(account, id string, at time.Time) {
+	k := useKey{account, id}
+	r.uses.mu.RLock()
+	last, known := r.uses.last[k]
+	r.uses.mu.RUnlock()
+	if known && at.Sub(last) < useStep {
+		return
+	}
 	r.uses.mu.Lock()
 	defer r.uses.mu.Unlock()
 	if r.uses.last == nil {
-		r.uses.last = map[string]time.Time{}
+		r.uses.last = map[useKey]time.Time{}
 	}
-	if k := key(g.Account, g.ID); len(r.uses.last) < maxUses || !r.uses.last[k].IsZero() {
+	switch last, known := r.uses.last[k]; {
+	case known && at.After(last):
 		r.uses.last[k] = at
+	case !known && len(r.uses.last) < maxUses:
+		// The texts may be a piece of something larger, such as a token.
+		r.uses.last[useKey{strings.Clone(account), strings.Clone(id)}] = at
 	}
 }
 
@@ -41,14 +59,14 @@ func (r *Registry) SaveUses(ctx context.Context) error {
 	last := r.uses.last
 	r.uses.last = nil
 	r.uses.mu.Unlock()
-	keys := make([]string, 0, len(last))
+	keys := make([]useKey, 0, len(last))
 	for k := range last {
 		keys = append(keys, k)
 	}
 	for some := range slices.Chunk(keys, usesAtOnce) {
 		err := r.db.Update(ctx, func(tx *store.Tx) error {
 			for _, k := range some {
-				if err := saveUse(ctx, tx, k, last[k]); err != nil {
+				if err := saveUse(ctx, tx, k.account, k.id, last[k]); err != nil {
 					return err
 				}
 			}
@@ -72,10 +90,10 @@ func (r *Registry) UsesOf(ctx context.Context, account string, ids []string) (us
 		}
 		return nil
 	})
-	r.uses.mu.Lock()
-	defer r.uses.mu.Unlock()
+	r.uses.mu.RLock()
+	defer r.uses.mu.RUnlock()
 	for _, id := range ids {
-		if at, ok := r.uses.last[key(account, id)]; ok {
+		if at, ok := r.uses.last[useKey{account, id}]; ok && at.After(used[id]) {
 			used[id] = at
 		}
 	}

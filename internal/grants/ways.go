@@ -150,7 +150,13 @@ func (s *Service) OwnersOf(ctx context.Context, account string, sc scope.Scope) 
 			owners = append(owners, l.Owner)
 		}
 	}
-	err = s.Registry.db.View(ctx, func(q store.Querier) error {
+	return s.grantOwners(ctx, account, sc, owners...)
+}
+
+// grantOwners adds to owners, of whom none may be empty, those of grants in force that cover a scope. They are sorted.
+func (s *Service) grantOwners(ctx context.Context, account string, sc scope.Scope, owners ...string) ([]string, error) {
+	owners = slices.DeleteFunc(owners, func(o string) bool { return o == "" })
+	err := s.Registry.db.View(ctx, func(q store.Querier) error {
 		return store.Each(ctx, q, scanGrant, func(g *Grant) error {
 			if g.Terms != nil && !g.HasVariables() && !g.Terms.Deny && g.Terms.InForce(s.Now()) && g.Scope.CoversScope(sc) {
 				owners = append(owners, g.Terms.Owner)
