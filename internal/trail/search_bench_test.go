@@ -12,7 +12,7 @@ import (
 	"github.com/lakegate/lakegate/internal/caller"
 )
 
-// eventsVariable says how many events BenchmarkQuery searches.
+// eventsVariable says how many events BenchmarkQuery and BenchmarkLookupEvents search.
 const eventsVariable = "LAKEGATE_BENCH_EVENTS"
 
 // BenchmarkQuery asks for a page of what one person did, in the log of many people: one who did as much as anybody, one who

@@ -3,6 +3,8 @@ package trail
 import (
 	"context"
 	"fmt"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -10,15 +12,22 @@ import (
 	"github.com/lakegate/lakegate/internal/caller"
 )
 
-// BenchmarkLookupEvents asks for a page out of 60,000 management events: of a name that some have, and of what none has,
-// by each condition that no index serves.
+// BenchmarkLookupEvents asks for a page out of 60,000 management events, or as many as the variable says: of a name that
+// some have, and of what none has, by each condition that no index serves.
 func BenchmarkLookupEvents(b *testing.B) {
+	events := 60_000
+	if v := os.Getenv(eventsVariable); v != "" {
+		var err error
+		if events, err = strconv.Atoi(v); err != nil || events < 2*reach {
+			b.Fatalf("%s is %q: want %d or more, %v", eventsVariable, v, 2*reach, err)
+		}
+	}
 	for _, engine := range []string{"sqlite", "postgres"} {
 		b.Run(engine, func(b *testing.B) {
 			h := openHouse(b, engine, Config{})
-			const events, batch = 60_000, 10_000
+			const batch = 10_000
 			for i := 0; i < events; i += batch {
-				rows := make([]*row, batch)
+				rows := make([]*row, min(batch, events-i))
 				for j := range rows {
 					n := i + j
 					rows[j] = &row{
