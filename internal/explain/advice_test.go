@@ -9,8 +9,10 @@ import (
 	"github.com/lakegate/lakegate/internal/api/lakegate"
 	"github.com/lakegate/lakegate/internal/api/s3control"
 	"github.com/lakegate/lakegate/internal/api/ssoadmin"
+	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/center"
 	"github.com/lakegate/lakegate/internal/directory"
+	"github.com/lakegate/lakegate/internal/grants"
 )
 
 // Each link is broken alone: the chain names it, and the nearest grant with what is missing.
@@ -151,5 +153,56 @@ func TestLint(t *testing.T) {
 	h.retrust("Location", trustOwner)
 	if got := findings(h); !slices.Equal(got[h.grant], []string{"DEAD"}) {
 		t.Errorf("without the location's role: %q", got[h.grant])
+	}
+}
+
+// A grant that nobody uses is found after a month, and one that was used after three without a use. To ask about a grant is no
+// use of it, and neither is a refusal.
+func TestLintOfUses(t *testing.T) {
+	h := newHouse(t)
+	at := now()
+	h.doctor.Now = func() time.Time { return at }
+	h.grants.Now = h.doctor.Now
+	unused := []string{"NEVER_USED"}
+	if got := findings(h)[h.grant]; len(got) != 0 {
+		t.Errorf("of a new grant: %q", got)
+	}
+	at = now().Add(30 * 24 * time.Hour)
+	if got := findings(h)[h.grant]; len(got) != 0 {
+		t.Errorf("after a month to the second: %q", got)
+	}
+	at = at.Add(time.Second)
+	q := h.questions()
+	everyone(t, h.data, q, lakegate.WhoCanInput{Target: target})
+	must(q.DiffGrant(h.data, &lakegate.DiffGrantInput{AccessGrantId: &h.grant}))
+	must(h.grants.Preview(h.asPerson(h.user), owner, caller.From(h.asPerson(h.user)), target, grants.Read))
+	use := func(action, key string) error {
+		_, err := h.grants.Direct(h.asPerson(h.user), grants.Access{Action: action, Bucket: "lake", Owner: owner, Key: key})
+		return err
+	}
+	if err := use("s3:GetObject", "blue/x"); err == nil {
+		t.Fatal("another prefix is read")
+	}
+	if got := findings(h)[h.grant]; !slices.Equal(got, unused) {
+		t.Errorf("after questions and a refusal: %q", got)
+	}
+	if err := use("s3:GetObject", "red/x"); err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"before it is saved", "saved"} {
+		if got := findings(h)[h.grant]; len(got) != 0 {
+			t.Errorf("%s: of a grant in use: %q", when, got)
+		}
+		if err := h.grants.Registry.SaveUses(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at = at.Add(90 * 24 * time.Hour)
+	if got := findings(h)[h.grant]; len(got) != 0 {
+		t.Errorf("three months after a use: %q", got)
+	}
+	at = at.Add(time.Second)
+	if got := findings(h)[h.grant]; !slices.Equal(got, unused) {
+		t.Errorf("longer after it: %q", got)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -41,6 +42,8 @@ type desk struct {
 	clock  atomic.Int64
 	issued []string
 	ends   []time.Time
+	// owners of s3://lake/ and those who are stewards.
+	owners, stewards []string
 }
 
 func (d *desk) now() time.Time { return time.UnixMilli(d.clock.Load()).UTC() }
@@ -52,7 +55,7 @@ func (d *desk) Draft(_ context.Context, p grants.Proposal) (*grants.Drafted, err
 	if err != nil || sc.Bucket != "lake" {
 		return nil, wire.NewError("InvalidAccessGrant", 400, "The grant scope is in no location of the account")
 	}
-	out := &grants.Drafted{Scope: sc, Owners: []string{"arn:aws:identitystore:::user/ana", "arn:aws:identitystore:::group/stewards"}}
+	out := &grants.Drafted{Scope: sc, Owners: d.owners}
 	if strings.HasPrefix(sc.Prefix, "nobodys/") {
 		out.Owners = nil
 	}
@@ -71,7 +74,7 @@ func (d *desk) Issue(_ context.Context, _ *store.Tx, g *grants.Drafted, end time
 func (d *desk) UserName(_, user string) (string, bool) { return user + "@example.com", true }
 
 func (d *desk) GroupsOf(_, user string) []string {
-	if user == "wang" {
+	if slices.Contains(d.stewards, user) {
 		return []string{"stewards"}
 	}
 	return nil
@@ -102,7 +105,7 @@ func (everything) PoliciesOf(_ context.Context, c *caller.Caller) (policy.Polici
 func onBothEngines(t *testing.T, test func(t *testing.T, d *desk)) {
 	for _, engine := range []string{"sqlite", "postgres"} {
 		t.Run(engine, func(t *testing.T) {
-			d := &desk{t: t}
+			d := &desk{t: t, owners: []string{"arn:aws:identitystore:::user/ana", "arn:aws:identitystore:::group/stewards"}, stewards: []string{"wang"}}
 			d.clock.Store(time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC).UnixMilli())
 			keys, err := store.ParseKeys(storetest.Key)
 			if err != nil {
@@ -268,6 +271,37 @@ func TestAttackDecisions(t *testing.T) {
 		}
 		if _, err := d.ApproveAccessRequest(d.admin(), &lakegate.ApproveAccessRequestInput{AccessRequestId: lone}); err != nil {
 			t.Errorf("an administrator: %v", err)
+		}
+	})
+}
+
+// TestAttackFormerOwners: whose the prefix is when the decision is made counts, not when the request was.
+func TestAttackFormerOwners(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, d *desk) {
+		id := d.ask("mateo", "s3://lake/blue/*")
+		for _, step := range []struct {
+			name             string
+			owners, stewards []string
+			who, want        string
+		}{
+			{"who left the group", d.owners, nil, "wang", "ResourceNotFoundException"},
+			{"whose group lost the prefix", []string{"arn:aws:identitystore:::user/ana"}, []string{"wang"}, "wang", "ResourceNotFoundException"},
+			{"whom the prefix was taken from", []string{"arn:aws:identitystore:::user/wang"}, nil, "ana", "ResourceNotFoundException"},
+			{"who was given it, and asked for it", []string{"arn:aws:identitystore:::user/mateo"}, nil, "mateo", "AccessDeniedException"},
+			{"who joined the group that has it, and asked for it", []string{"arn:aws:identitystore:::group/stewards"}, []string{"mateo"}, "mateo", "AccessDeniedException"},
+			{"of a prefix that is nobody's now", nil, []string{"wang"}, "wang", "ResourceNotFoundException"},
+		} {
+			d.owners, d.stewards = step.owners, step.stewards
+			if err := second(d.ApproveAccessRequest(d.person(step.who), &lakegate.ApproveAccessRequestInput{AccessRequestId: id})); code(err) != step.want {
+				t.Errorf("%s: %v, want %s", step.name, err, step.want)
+			}
+		}
+		if len(d.issued) != 0 {
+			t.Fatalf("issued %v", d.issued)
+		}
+		d.owners = []string{"arn:aws:identitystore:::user/nora"}
+		if _, err := d.ApproveAccessRequest(d.person("nora"), &lakegate.ApproveAccessRequestInput{AccessRequestId: id}); err != nil || len(d.issued) != 1 {
+			t.Errorf("the new owner: %v, issued %v", err, d.issued)
 		}
 	})
 }
