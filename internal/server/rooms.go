@@ -257,6 +257,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 			imports:           &grants.ImportService{Service: access, Finder: finder{r.directory}},
 			KeyService:        token.KeyService{Center: r.center, Keys: signing, Authorizer: authorizer},
 			signIn:            r.signIn,
+			auditFollowers:    &sink.Service{Audit: r.trail.Log(), Sinks: r.sinks, Accounts: knownAccounts{r.accounts}, Authorizer: authorizer},
 		},
 		s3control: access,
 		sso:       door,
@@ -337,6 +338,7 @@ type ownService struct {
 	requests
 	imports
 	signIn
+	auditFollowers
 }
 
 // cloudTrail is cloudtrail: what happened, and its delivery into buckets.
@@ -352,13 +354,14 @@ type oidcService struct {
 }
 
 type (
-	events        = *trail.Service
-	trails        = *delivery.Service
-	tokenExchange = *token.Service
-	signIn        = *signin.Service
-	requests      = *request.Service
-	questions     = *explain.Questions
-	imports       = *grants.ImportService
+	auditFollowers = *sink.Service
+	events         = *trail.Service
+	trails         = *delivery.Service
+	tokenExchange  = *token.Service
+	signIn         = *signin.Service
+	requests       = *request.Service
+	questions      = *explain.Questions
+	imports        = *grants.ImportService
 )
 
 func (s *services) mount() *wire.Mux {

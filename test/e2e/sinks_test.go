@@ -149,6 +149,21 @@ func TestSinks(t *testing.T) {
 	if !strings.Contains(metrics(), `lakegate_audit_follower_failing{follower="sink.siem"}`) {
 		t.Error("the metrics do not tell of the sink")
 	}
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(p.lakegate("audit", "sinks", "--dir", p.dir), "failing: it answered 503 Service Unavailable: \"come back later"); {
+		if time.Now().After(deadline) {
+			t.Fatalf("nobody says that the sink fails:\n%s", p.lakegate("audit", "sinks", "--dir", p.dir))
+		}
+	}
+	// What the server runs with is not for the administrators of its other accounts.
+	made := get[struct {
+		CreateAccountStatus struct {
+			AccountID string `json:"AccountId"`
+		}
+	}](p.as(dataAccount), "organizations", "create-account", "--email", "branch@example.com", "--account-name", "branch")
+	out, err := exec.CommandContext(t.Context(), binary, "audit", "sinks", "--dir", p.dir, "--account", made.CreateAccountStatus.AccountID).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "AccessDenied") || strings.Contains(string(out), "sink.siem") {
+		t.Errorf("another account sees the sinks: %v\n%s", err, out)
+	}
 	away.Store(false)
 	// A stop in order, in the middle of deliveries, and what somebody else does with the file.
 	if err := os.Rename(path, path+".1"); err != nil {

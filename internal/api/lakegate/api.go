@@ -46,6 +46,7 @@ type Service interface {
 	ImportAccessGrants(ctx context.Context, in *ImportAccessGrantsInput) (*ImportAccessGrantsOutput, error)
 	LintGrants(ctx context.Context, in *LintGrantsInput) (*LintGrantsOutput, error)
 	ListAccessRequests(ctx context.Context, in *ListAccessRequestsInput) (*ListAccessRequestsOutput, error)
+	ListAuditFollowers(ctx context.Context, in *ListAuditFollowersInput) (*ListAuditFollowersOutput, error)
 	ListBackends(ctx context.Context, in *ListBackendsInput) (*ListBackendsOutput, error)
 	ListBucketPlaces(ctx context.Context, in *ListBucketPlacesInput) (*ListBucketPlacesOutput, error)
 	ListDirectorySyncs(ctx context.Context, in *ListDirectorySyncsInput) (*ListDirectorySyncsOutput, error)
@@ -91,6 +92,7 @@ func Operations(impl any) []wire.Operation {
 		wire.Op[ImportAccessGrantsInput, ImportAccessGrantsOutput](impl, wire.OperationModel{Name: "ImportAccessGrants", Method: "POST", URI: "/"}),
 		wire.Op[LintGrantsInput, LintGrantsOutput](impl, wire.OperationModel{Name: "LintGrants", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListAccessRequestsInput, ListAccessRequestsOutput](impl, wire.OperationModel{Name: "ListAccessRequests", Method: "POST", URI: "/", ReadOnly: true}),
+		wire.Op[ListAuditFollowersInput, ListAuditFollowersOutput](impl, wire.OperationModel{Name: "ListAuditFollowers", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListBackendsInput, ListBackendsOutput](impl, wire.OperationModel{Name: "ListBackends", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListBucketPlacesInput, ListBucketPlacesOutput](impl, wire.OperationModel{Name: "ListBucketPlaces", Method: "POST", URI: "/", ReadOnly: true}),
 		wire.Op[ListDirectorySyncsInput, ListDirectorySyncsOutput](impl, wire.OperationModel{Name: "ListDirectorySyncs", Method: "POST", URI: "/", ReadOnly: true}),
@@ -426,6 +428,15 @@ type ListAccessRequestsInput struct {
 type ListAccessRequestsOutput struct {
 	AccessRequests []AccessRequest `aws:"AccessRequests,AccessRequests,required"`
 	NextToken      *string         `aws:"NextToken,AccessRequestId"`
+}
+
+// ListAuditFollowersInput is what ListAuditFollowers takes.
+type ListAuditFollowersInput struct{}
+
+// ListAuditFollowersOutput is what ListAuditFollowers answers.
+type ListAuditFollowersOutput struct {
+	Node      string          `aws:"Node,Text,required"`
+	Followers []AuditFollower `aws:"Followers,AuditFollowers,required"`
 }
 
 // ListBackendsInput is what ListBackends takes.
@@ -835,6 +846,20 @@ type AccessReview struct {
 	Complete bool         `aws:"Complete,Boolean,required"`
 }
 
+// AuditFollower is a structure of the service.
+type AuditFollower struct {
+	Name         string     `aws:"Name,Text,required"`
+	BehindBytes  int        `aws:"BehindBytes,EventCount,required"`
+	WaitingSince *time.Time `aws:"WaitingSince,Timestamp"`
+	FailingSince *time.Time `aws:"FailingSince,Timestamp"`
+	Failure      *string    `aws:"Failure,Text"`
+	Delivered    int        `aws:"Delivered,EventCount,required"`
+	Failures     int        `aws:"Failures,EventCount,required"`
+	Missing      int        `aws:"Missing,EventCount,required"`
+	SetAside     int        `aws:"SetAside,EventCount,required"`
+	Rejected     int        `aws:"Rejected,EventCount,required"`
+}
+
 // Backend is a structure of the service.
 type Backend struct {
 	Name               string            `aws:"Name,BackendName,required"`
@@ -1183,6 +1208,7 @@ var shapes = map[string]*wire.Shape{
 	"AccessTarget":            {Min: new(int64(1)), Max: new(int64(2000))},
 	"AccessToken":             {Min: new(int64(1)), Max: new(int64(2048))},
 	"AccountId":               {Min: new(int64(12)), Max: new(int64(12)), Pattern: `[0-9]{12}`},
+	"AuditFollowers":          {Item: "AuditFollower"},
 	"BackendAccessKeyId":      {Min: new(int64(1)), Max: new(int64(1024)), Pattern: `[!-~]+`},
 	"BackendAccounts":         {Min: new(int64(0)), Max: new(int64(1000)), Item: "AccountId"},
 	"BackendAddressing":       {Enum: []string{"PATH", "VIRTUAL_HOST"}},
