@@ -138,6 +138,8 @@ func (s *Questions) usesOf(ctx context.Context, v *viewer, p directory.Person, i
 		next, more, err := s.Events.Search(ctx, f, from, trail.Backward, func(h trail.Hit) bool {
 			var r struct {
 				EventTime  time.Time `json:"eventTime"`
+				EventName  string    `json:"eventName"`
+				Management bool      `json:"managementEvent"`
 				Additional struct {
 					Grant    string `json:"accessGrantId"`
 					Decision string `json:"decision"`
@@ -151,12 +153,16 @@ func (s *Questions) usesOf(ctx context.Context, v *viewer, p directory.Person, i
 				refused++
 				return n < maxReviewed
 			}
-			u := used[r.Additional.Grant]
+			grant := r.Additional.Grant
+			if r.Management && r.EventName != "GetDataAccess" {
+				grant = "" // who makes or changes a grant does not use it
+			}
+			u := used[grant]
 			u.times++
 			if r.EventTime.After(u.last) {
 				u.last = r.EventTime
 			}
-			used[r.Additional.Grant] = u
+			used[grant] = u
 			return n < maxReviewed
 		})
 		if err != nil || !more {
