@@ -14,15 +14,35 @@ import (
 	"github.com/lakegate/lakegate/internal/store"
 )
 
-// A group of many people is listed page by page, each person once, with no more memory than a page takes.
+// A group of many people is listed page by page, each person once, with no more memory than a page takes: whether they are
+// in it, in groups of it, or in so many groups of it that everybody is gone through.
 //
-//	LAKEGATE_MANY=1000000 go test -v -run TestWhoCanAmongMany ./internal/explain
+//	LAKEGATE_MANY=1000000 go test -v -run TestWhoCanAmongMany/7 ./internal/explain
 func TestWhoCanAmongMany(t *testing.T) {
 	many := 5000
 	if text := os.Getenv("LAKEGATE_MANY"); text != "" {
 		many = must(strconv.Atoi(text))
 	}
+	for _, nested := range []int{0, 7, 100} {
+		t.Run(fmt.Sprint(nested, " groups in the group"), func(t *testing.T) { testWhoCanAmongMany(t, many, nested) })
+	}
+}
+
+// maxHeld bounds what listing may hold beside the directory's index, in bytes, however many people there are.
+const maxHeld = 8 << 20
+
+func testWhoCanAmongMany(t *testing.T, many, nested int) {
 	h := newHouse(t)
+	groups := make([]string, nested)
+	for n := range groups {
+		groups[n] = h.newGroup(fmt.Sprint("Part", n))
+	}
+	if nested == 0 {
+		groups = []string{h.team}
+	} else {
+		must(h.directory.ChangeGroup(t.Context(), "test", h.instance.StoreID, h.team, func(_ *directory.Group, m *directory.Members) error { m.Add = groups; return nil }))
+		h.newUser("stranger") // is in no group, and must not be listed
+	}
 	// Straight into the tables, since the directory takes people one by one.
 	err := h.db.Update(t.Context(), func(tx *store.Tx) error {
 		for n := range many {
@@ -31,7 +51,7 @@ func TestWhoCanAmongMany(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if _, err := tx.Exec(t.Context(), `INSERT INTO memberships (store, id, group_id, user_id, created, created_by) VALUES (?, ?, ?, ?, 0, '')`, h.instance.StoreID, id, h.team, id); err != nil {
+			if _, err := tx.Exec(t.Context(), `INSERT INTO memberships (store, id, group_id, user_id, created, created_by) VALUES (?, ?, ?, ?, 0, '')`, h.instance.StoreID, id, groups[n%len(groups)], id); err != nil {
 				return err
 			}
 		}
@@ -45,11 +65,11 @@ func TestWhoCanAmongMany(t *testing.T) {
 	h.doctor.People = h.directory
 	q := h.questions()
 
-	heap := func() uint64 {
+	heap := func() int64 {
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
+		return int64(m.HeapAlloc)
 	}
 	cpu := func() time.Duration {
 		var u syscall.Rusage
@@ -58,7 +78,7 @@ func TestWhoCanAmongMany(t *testing.T) {
 		}
 		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 	}
-	base, most, pages := heap(), uint64(0), 0
+	base, most, pages := heap(), int64(0), 0
 	seen, last := 0, ""
 	in := &lakegate.WhoCanInput{Target: target}
 	began := cpu()
@@ -77,7 +97,7 @@ func TestWhoCanAmongMany(t *testing.T) {
 			last = e.PrincipalId
 			seen++
 		}
-		if pages++; pages%100 == 1 {
+		if pages++; pages < 10 || pages%100 == 0 {
 			most = max(most, heap()-base)
 		}
 		if in.NextToken = out.NextToken; in.NextToken == nil {
@@ -86,6 +106,9 @@ func TestWhoCanAmongMany(t *testing.T) {
 	}
 	if seen != many+1 { // and Mateo
 		t.Errorf("%d of %d people", seen, many+1)
+	}
+	if most > maxHeld {
+		t.Errorf("%d bytes are held for a list of %d", most, seen)
 	}
 	t.Logf("%d people in %d pages: %s CPU, %.1f MB held beside the index", seen, pages, (cpu() - began).Round(time.Millisecond), float64(most)/1e6)
 }
