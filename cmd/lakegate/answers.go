@@ -19,6 +19,7 @@ type accessEntry struct {
 	PrincipalID   string `json:"PrincipalId"`
 	Name          string
 	Effective     bool
+	Partial       bool
 	Permission    string
 	Why           string
 	Method        string
@@ -41,6 +42,8 @@ func (e *accessEntry) row() []string {
 	permission, through := e.Permission, "itself"
 	if !e.Effective {
 		permission = "none"
+	} else if e.Partial {
+		permission += " of a part"
 	}
 	switch {
 	case e.Method == "POLICY":

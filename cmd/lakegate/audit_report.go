@@ -92,6 +92,7 @@ func (c *auditObject) Run(ctx context.Context, s *streams) error {
 	}
 	title("Who can, today:")
 	can := filled(map[string]string{"Target": c.Target, "AccountId": c.Grants})
+	can["IncludePartial"] = true
 	if err := server.pages(ctx, "WhoCan", can, "Entries", &listing{out: s.out, format: c.Format, header: accessHeader}, accessRow); err != nil {
 		return err
 	}

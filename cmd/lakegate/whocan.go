@@ -8,6 +8,7 @@ type whoCanCommand struct {
 	Permission string `enum:"READ,WRITE,READWRITE," default:"" help:"Only who has this: READ, WRITE or READWRITE."`
 	Grants     string `help:"The account whose access grants count; the bucket's for the management account, else one's own." placeholder:"ACCOUNT"`
 	Refused    bool   `help:"Show as well whose grants give nothing, and why: denied, ended, disabled, no application."`
+	Whole      bool   `help:"Only who reaches all of a prefix; without it, who reaches a part comes last."`
 	Format     string `enum:"table,csv,json" default:"table" help:"table, csv, or json with one answer a line."`
 }
 
@@ -17,7 +18,7 @@ func (c *whoCanCommand) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	in := filled(map[string]string{"Target": c.Target, "Permission": c.Permission, "AccountId": c.Grants})
-	in["IncludeRefused"] = c.Refused
+	in["IncludeRefused"], in["IncludePartial"] = c.Refused, !c.Whole
 	return server.pages(ctx, "WhoCan", in, "Entries", &listing{out: s.out, format: c.Format, header: accessHeader}, accessRow)
 }
 

@@ -27,6 +27,7 @@ type Holders interface {
 	Grants
 	EachCovering(account string, t scope.Target, visit func(*grants.Grant) bool)
 	GrantsAfter(ctx context.Context, account, after string, limit int) ([]*grants.Grant, error)
+	GrantsWithin(ctx context.Context, account string, t scope.Target, after string, limit int) ([]*grants.Grant, error)
 	GrantsOf(ctx context.Context, account string, of []grants.Grantee, after string, limit int) ([]*grants.Grant, error)
 	GrantByID(ctx context.Context, account, id string) (*grants.Grant, bool, error)
 	Ways(account string, a grants.Asker, t scope.Target, p grants.Permission) []grants.Way

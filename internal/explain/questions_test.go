@@ -20,6 +20,7 @@ import (
 	"github.com/lakegate/lakegate/internal/directory"
 	"github.com/lakegate/lakegate/internal/explain"
 	"github.com/lakegate/lakegate/internal/grants"
+	"github.com/lakegate/lakegate/internal/scope"
 	"github.com/lakegate/lakegate/internal/wire"
 )
 
@@ -92,6 +93,13 @@ func brief(all []lakegate.AccessEntry) (lines []string) {
 	}
 	slices.Sort(lines)
 	return lines
+}
+
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
 }
 
 func code(err error) string {
@@ -326,6 +334,34 @@ func TestAnswersAgreeWithTheDecision(t *testing.T) {
 						rt.Errorf("%s may %s %s: who-can says %t, the decision %v", id, p, at, can[id], won)
 					}
 				}
+			}
+		}
+		// Who reaches a part is everybody who has, by what-can, a scope within the target that does not cover it.
+		for _, at := range []string{"s3://lake/*", "s3://lake/red/*", "s3://lake/r*", "s3://lake/home/*", "s3://lake/home/p1/*"} {
+			target, err := scope.ParseTarget(at, false)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			var want, got []string
+			for _, id := range people {
+				for _, e := range must(q.WhatCan(h.data, &lakegate.WhatCanInput{Person: id})).Entries {
+					if sc, err := scope.ParseGrant(*e.GrantScope, !strings.HasSuffix(*e.GrantScope, "*")); err != nil {
+						rt.Fatal(err)
+					} else if strings.HasPrefix(sc.Prefix, target.Key) && !sc.Covers(target) {
+						want = append(want, id+" "+*e.AccessGrantId+" "+*e.GrantScope+" "+string(*e.Permission))
+					}
+				}
+			}
+			size := rapid.IntRange(1, 4).Draw(rt, "page")
+			for _, e := range everyone(t, h.data, q, lakegate.WhoCanInput{Target: at, IncludePartial: new(true), MaxResults: &size}) {
+				if value(e.Partial) {
+					got = append(got, e.PrincipalId+" "+*e.AccessGrantId+" "+*e.GrantScope+" "+string(*e.Permission))
+				}
+			}
+			slices.Sort(want)
+			slices.Sort(got)
+			if !slices.Equal(want, got) {
+				rt.Errorf("a part of %s: %q, want %q", at, got, want)
 			}
 		}
 		// What a person has by what-can is what who-can says of that scope.

@@ -16,17 +16,19 @@ import (
 	"github.com/lakegate/lakegate/internal/scope"
 )
 
-// A list goes through the people, then through the principals of IAM: where a token goes on.
+// A list goes through the people, then through the principals of IAM, then through who has a part: where a token goes on.
 const (
 	amongPeople     = "p"
 	amongPrincipals = "i"
+	amongParts      = "b"
 )
 
 // maxPrincipals is how many principals of IAM a page goes through.
 const maxPrincipals = 500
 
 // WhoCan lists who reaches a target: people by their grants and those of their groups, then principals of IAM by grants to
-// them and by policies. Somebody who does in several ways is in it several times, never on two pages.
+// them and by policies, then, if it is asked for, who reaches a part of it by a grant below. Somebody who does in several
+// ways is in it several times, never on two pages.
 func (s *Questions) WhoCan(ctx context.Context, in *lakegate.WhoCanInput) (*lakegate.WhoCanOutput, error) {
 	t, parseErr := scope.ParseTarget(in.Target, false)
 	v, err := s.enter(ctx, "WhoCan", in.AccountId, t.Bucket)
@@ -39,11 +41,11 @@ func (s *Questions) WhoCan(ctx context.Context, in *lakegate.WhoCanInput) (*lake
 	if b, ok := s.Buckets.Lookup(t.Bucket); !ok || b.Account != v.account {
 		return nil, lakegate.ResourceNotFoundException("The account " + v.account + " has no bucket " + t.Bucket + ".")
 	}
-	x := &whoCan{Questions: s, viewer: v, target: t, permission: grants.Permission(value(in.Permission)), refused: value(in.IncludeRefused), size: page(in.MaxResults)}
+	x := &whoCan{Questions: s, viewer: v, target: t, permission: grants.Permission(value(in.Permission)), refused: value(in.IncludeRefused), below: value(in.IncludePartial) && t.Wild, size: page(in.MaxResults)}
 	if x.all, err = s.owns(ctx, v, t.Scope()); err != nil {
 		return nil, err
 	}
-	q := questionOf(ctx, v, "WhoCan", in.Target, in.Permission, x.refused)
+	q := questionOf(ctx, v, "WhoCan", in.Target, in.Permission, x.refused, x.below)
 	after, err := q.after(in.NextToken)
 	if err != nil {
 		return nil, err
@@ -67,12 +69,24 @@ type whoCan struct {
 	permission grants.Permission
 	refused    bool // what is refused shows as well
 	all        bool // not the asking person alone
+	below      bool // who reaches a part shows as well
 	size       int
 	found      []lakegate.AccessEntry
 }
 
 // run fills the page and returns where the next one begins; empty for no more.
 func (x *whoCan) run(ctx context.Context, after string) (next string, err error) {
+	if last, ok := strings.CutPrefix(after, amongParts); ok {
+		return x.parts(ctx, last)
+	}
+	if next, err = x.whole(ctx, after); err != nil || next != "" || !x.below {
+		return next, err
+	}
+	return x.parts(ctx, "")
+}
+
+// whole lists those who reach all of the target.
+func (x *whoCan) whole(ctx context.Context, after string) (next string, err error) {
 	if !x.all {
 		x.take(x.self.UserID)
 		return "", nil

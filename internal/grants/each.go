@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/lakegate/lakegate/internal/policy"
 	"github.com/lakegate/lakegate/internal/scope"
@@ -50,6 +51,21 @@ func (h *holdings) on(account, bucket string) (all []*Grant) {
 func (r *Registry) GrantsAfter(ctx context.Context, account, after string, limit int) (all []*Grant, err error) {
 	err = r.db.View(ctx, func(q store.Querier) error {
 		all, err = store.All(ctx, q, scanGrant, selectGrant+` WHERE account = ? AND id > ? ORDER BY id LIMIT ?`, account, after, limit)
+		return err
+	})
+	return all, err
+}
+
+// GrantsWithin reads the grants of an account's instance whose scope begins as a target does, as GrantsAfter does. It looks
+// at each grant of the account that comes after. Where the target is a whole bucket, grants on others are among them whose
+// names begin so.
+func (r *Registry) GrantsWithin(ctx context.Context, account string, t scope.Target, after string, limit int) (all []*Grant, err error) {
+	text := "s3://" + t.Bucket + "/" + t.Key
+	if t.Key == "" {
+		text = "s3://" + t.Bucket
+	}
+	err = r.db.View(ctx, func(q store.Querier) error {
+		all, err = store.All(ctx, q, scanGrant, selectGrant+` WHERE account = ? AND id > ? AND substr(scope, 1, ?) = ? ORDER BY id LIMIT ?`, account, after, utf8.RuneCountInString(text), text, limit)
 		return err
 	})
 	return all, err

@@ -661,6 +661,7 @@ type WhoCanInput struct {
 	IncludeRefused *bool       `aws:"IncludeRefused,Flag"`
 	MaxResults     *int        `aws:"MaxResults,AccessPage"`
 	NextToken      *string     `aws:"NextToken,AccessToken"`
+	IncludePartial *bool       `aws:"IncludePartial,Boolean"`
 }
 
 // WhoCanOutput is what WhoCan answers.
@@ -758,6 +759,7 @@ type AccessEntry struct {
 	Actions       []string            `aws:"Actions,AccessNames"`
 	NotBefore     *time.Time          `aws:"NotBefore,Timestamp"`
 	NotAfter      *time.Time          `aws:"NotAfter,Timestamp"`
+	Partial       *bool               `aws:"Partial,Boolean"`
 }
 
 // AccessMethod is one of the texts that the service names.
