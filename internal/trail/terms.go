@@ -3,7 +3,6 @@ package trail
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/lakegate/lakegate/internal/trail/index"
@@ -28,35 +27,63 @@ const (
 	kindRefused = 'D'
 )
 
-// kinds says of which kind the texts are that stand under a name, wherever in a record: to find too much does no harm.
-var kinds = map[string]byte{
-	"recipientAccountId": kindAccount, KeyPersonName: kindPerson, KeyPersonID: kindPerson, "userId": kindPerson, "arn": kindPrincipal, "userName": kindPrincipal,
-	"accessKeyId": kindKey, KeyVendedKey: kindKey, KeyApplication: kindApplication, KeyGrantID: kindGrant, "eventName": kindEvent, "eventSource": kindSource,
-	KeyDecision: kindDecision, "requestID": kindRequest, "eventID": kindRequest, "sourceIPAddress": kindAddress,
-	"ARN": kindObject, "key": kindObject, "prefix": kindObject, "bucketName": kindObject,
+// kindOfName says of which kind the texts are that stand under a name, wherever in a record, 0 for none: to find too much does
+// no harm.
+func kindOfName(name []byte) byte {
+	switch string(name) {
+	case "recipientAccountId":
+		return kindAccount
+	case KeyPersonName, KeyPersonID, "userId":
+		return kindPerson
+	case "arn", "userName":
+		return kindPrincipal
+	case "accessKeyId", KeyVendedKey:
+		return kindKey
+	case KeyApplication:
+		return kindApplication
+	case KeyGrantID:
+		return kindGrant
+	case "eventName":
+		return kindEvent
+	case "eventSource":
+		return kindSource
+	case KeyDecision:
+		return kindDecision
+	case "requestID", "eventID":
+		return kindRequest
+	case "sourceIPAddress":
+		return kindAddress
+	case "ARN", "key", "prefix", "bucketName":
+		return kindObject
+	}
+	return 0
 }
 
 // maxLevels bounds how many beginnings of a key are terms.
 const maxLevels = 16
 
-// gathering of the terms of one record.
+// gathering of the terms of one record. What it holds is the record's memory.
 type gathering struct {
 	add     func(index.Term)
-	bucket  string
-	keys    []string
-	who     []string
-	outcome string
+	bucket  []byte
+	keys    [][]byte
+	who     [][]byte
+	refused bool
 	at      time.Time
+	first   struct{ keys, who [8][]byte }
 }
 
 // gather gives the terms of a record, and its time. It goes once through the record's texts, without reading it as a whole.
 func gather(record []byte, add func(index.Term)) time.Time {
 	g := gathering{add: add}
+	g.keys, g.who = g.first.keys[:0], g.first.who[:0]
 	eachText(record, g.text)
+	var path []byte
 	for _, key := range g.keys {
-		g.object(g.bucket + "/" + key)
+		path = append(append(append(path[:0], g.bucket...), '/'), key...)
+		g.object(path)
 	}
-	if g.outcome != "" {
+	if g.refused {
 		for _, who := range g.who {
 			add(index.TermOf(kindRefused, who))
 		}
@@ -69,52 +96,52 @@ func (g *gathering) text(name, value []byte) {
 		g.at, _ = time.Parse(timeFormat, string(value))
 		return
 	}
-	kind, ok := kinds[string(name)]
-	if !ok {
+	kind := kindOfName(name)
+	if kind == 0 {
 		return
 	}
 	v := unescaped(value)
-	switch {
-	case kind == kindObject:
+	switch kind {
+	case kindObject:
 		switch string(name) {
 		case "bucketName":
 			g.bucket = v
-			g.object(v + "/")
+			g.object(append(append([]byte(nil), v...), '/'))
 		case "ARN":
-			if path, ok := strings.CutPrefix(v, "arn:aws:s3:::"); ok {
+			if path, ok := bytes.CutPrefix(v, []byte("arn:aws:s3:::")); ok {
 				g.object(path)
 			}
 		default:
 			g.keys = append(g.keys, v)
 		}
 		return
-	case kind == kindDecision:
-		if v == DecisionAllowed {
+	case kindDecision:
+		if string(v) == DecisionAllowed {
 			return
 		}
-		g.outcome = v
-	case kind == kindPrincipal:
-		if i := strings.LastIndexByte(v, '/'); i >= 0 {
+		g.refused = true
+	case kindPrincipal:
+		if i := bytes.LastIndexByte(v, '/'); i >= 0 {
 			g.principal(v[i+1:])
 		}
 		g.principal(v)
 		return
-	case kind == kindPerson:
+	case kindPerson:
 		g.who = append(g.who, v)
 	}
 	g.add(index.TermOf(kind, v))
 }
 
-func (g *gathering) principal(v string) {
+func (g *gathering) principal(v []byte) {
 	g.who = append(g.who, v)
 	g.add(index.TermOf(kindPrincipal, v))
 }
 
 // object gives the terms of bucket/key.
-func (g *gathering) object(path string) {
+func (g *gathering) object(path []byte) {
 	g.add(index.TermOf(kindObject, path))
 	for i, level := 0, 0; level < maxLevels; level++ {
-		next := strings.IndexByte(path[i:], '/')
+		next := bytes.IndexByte(path[i:], '/')
 		if next < 0 {
 			return
 		}
@@ -124,15 +151,15 @@ func (g *gathering) object(path string) {
 }
 
 // unescaped reads a JSON text without its quotes.
-func unescaped(value []byte) string {
+func unescaped(value []byte) []byte {
 	if bytes.IndexByte(value, '\\') < 0 {
-		return string(value)
+		return value
 	}
 	var s string
 	if json.Unmarshal(append(append([]byte{'"'}, value...), '"'), &s) != nil {
-		return string(value)
+		return value
 	}
-	return s
+	return []byte(s)
 }
 
 // eachText visits the members of a record whose values are texts, however deep they stand, both as they are written.

@@ -19,19 +19,34 @@ import (
 // Term stands for a value of one kind. Different values may have the same term.
 type Term uint32
 
-// TermOf is the term of a value. Capitals of ASCII count as small letters.
-func TermOf(kind byte, value string) Term {
-	h := uint64(14695981039346656037)
-	step := func(c byte) { h = (h ^ uint64(c)) * 1099511628211 }
-	step(kind)
-	for i := range len(value) {
-		c := value[i]
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		step(c)
+// TermOf is the term of a value. Capitals of ASCII count as small letters. It is part of what is on the disk.
+func TermOf[T string | []byte](kind byte, value T) Term {
+	const prime = 0x9e3779b97f4a7c15
+	h := (uint64(kind) + 1) * prime
+	mix := func(w uint64) {
+		h = (h ^ small(w)) * prime
+		h ^= h >> 29
 	}
-	return Term(h ^ h>>32)
+	i := 0
+	for ; i+8 <= len(value); i += 8 {
+		v := value[i : i+8]
+		mix(uint64(v[0]) | uint64(v[1])<<8 | uint64(v[2])<<16 | uint64(v[3])<<24 | uint64(v[4])<<32 | uint64(v[5])<<40 | uint64(v[6])<<48 | uint64(v[7])<<56)
+	}
+	last := uint64(0)
+	for n := range len(value) - i {
+		last |= uint64(value[i+n]) << (8 * n)
+	}
+	mix(last)
+	h = (h ^ uint64(len(value))) * prime
+	return Term(h >> 32)
+}
+
+// small turns the capitals among eight bytes into small letters, all at once.
+func small(w uint64) uint64 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	low := w &^ tops
+	fromA, beyondZ := low+(0x80-'A')*ones, low+(0x80-'Z'-1)*ones
+	return w | (fromA&^beyondZ&^w&tops)>>2
 }
 
 // Block is a part of a file: Size bytes from Start, which in the compressed file are Packed bytes from At. First and Last
@@ -56,6 +71,11 @@ const MaxBlocks = 1 << 16
 type Builder struct {
 	blocks []Block
 	terms  map[Term][]uint16
+	// recent are terms that the next block has already, those of which most records have the same.
+	recent [1 << 10]struct {
+		term  Term
+		block int32
+	}
 }
 
 // NewBuilder begins an index.
@@ -63,7 +83,12 @@ func NewBuilder() *Builder { return &Builder{terms: map[Term][]uint16{}} }
 
 // Add says that the next block has a term.
 func (b *Builder) Add(t Term) {
-	n := uint16(len(b.blocks)) //nolint:gosec // bounded by End
+	r := &b.recent[t%Term(len(b.recent))]
+	if r.term == t && r.block == int32(len(b.blocks))+1 { //nolint:gosec // bounded by End
+		return
+	}
+	r.term, r.block = t, int32(len(b.blocks))+1 //nolint:gosec // bounded by End
+	n := uint16(len(b.blocks))                  //nolint:gosec // bounded by End
 	list := b.terms[t]
 	if len(list) > 0 && list[len(list)-1] == n {
 		return
