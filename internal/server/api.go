@@ -44,6 +44,10 @@ type apiDoor struct {
 // maxBody bounds the body of an API request. The largest member of any of them is a resource policy of 350,000 characters.
 const maxBody = 2 << 20
 
+// maxDrained is how much of a body beyond that is read and thrown away, so that a client that writes all before it reads gets
+// the answer and no reset.
+const maxDrained = 1 << 20
+
 func (d *apiDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req := d.origin.of(r)
 	ctx := caller.WithRequest(r.Context(), req)
@@ -107,6 +111,7 @@ func (d *apiDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
+		_, _ = io.CopyN(io.Discard, r.Body, maxDrained)
 		call.WriteError(sw, req.ID, wire.TooLarge(fmt.Sprintf("The request is larger than %d bytes.", maxBody)))
 	case err != nil:
 		call.WriteError(sw, req.ID, wire.Malformed("The request ended early."))

@@ -72,8 +72,8 @@ func (s *story) send(t *testing.T, r raw) reply {
 	return reply{resp.StatusCode, resp.Header, string(text)}
 }
 
-// oversize is a little more than the door reads of a body. Of one that is much larger the door does not wait for the end, and
-// a client that does not read while it writes may see the connection break instead of the answer.
+// oversize is a little more than the door takes of a body. It reads a mebibyte more and throws it away; of one that is larger
+// still, a client that does not read while it writes may see the connection break instead of the answer.
 const oversize = 2<<20 + 32<<10
 
 // Headers of each protocol.
