@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/lakegate/lakegate/internal/sink/kafka"
+	"github.com/lakegate/lakegate/internal/store"
 	"github.com/lakegate/lakegate/internal/trail"
 )
 
@@ -83,5 +84,5 @@ func (r *running) setAside(l trail.Line) (err error) {
 	if _, err := f.Write(append(append([]byte(nil), l.Record...), '\n')); err != nil {
 		return errors.Join(err, f.Truncate(whole))
 	}
-	return errors.Join(f.Sync(), syncFolder(folder))
+	return errors.Join(f.Sync(), store.SyncDir(folder))
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lakegate/lakegate/internal/store"
 	"github.com/lakegate/lakegate/internal/trail"
 )
 
@@ -188,8 +189,7 @@ func (f *fileSink) open() (err error) {
 		if err := file.Chmod(f.mode); err != nil {
 			return err
 		}
-		// A new file is there after the next crash only if its folder is on the disk.
-		if err := syncFolder(filepath.Dir(f.path)); err != nil {
+		if err := store.SyncDir(filepath.Dir(f.path)); err != nil {
 			return err
 		}
 	}
@@ -260,12 +260,4 @@ func (f *fileSink) renamed() (all []time.Time, err error) {
 	}
 	slices.SortFunc(all, time.Time.Compare)
 	return all, nil
-}
-
-func syncFolder(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // the operator names it
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

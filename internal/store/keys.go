@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -97,29 +96,6 @@ func createKeyFile(path string) ([]byte, error) {
 	b.WriteString("# The master key of this installation. Whoever has it and the database can read every secret in it.\n")
 	b.WriteString(base64.StdEncoding.EncodeToString(raw) + "\n")
 	return b.Bytes(), WriteFile(path, b.Bytes(), 0o600)
-}
-
-// WriteFile replaces a file by rename, so that a reader sees the old content or the new, and it is on the disk when the
-// call returns.
-func WriteFile(path string, content []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // Seal encrypts a secret for one place, such as "access-key/AKIA…". It opens nowhere else.

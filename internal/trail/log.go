@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/lakegate/lakegate/internal/store"
 )
 
 // LogConfig says where a log is and what it promises.
@@ -472,7 +474,7 @@ func create(dir string, n uint64, line []byte) (f *os.File, err error) {
 		err = os.Rename(temporary, path)
 	}
 	if err == nil {
-		if err = syncDir(dir); err != nil {
+		if err = store.SyncDir(dir); err != nil {
 			// It has no right to be there before its name is on the disk; the next attempt makes it anew.
 			err = errors.Join(err, os.Remove(path))
 		}
@@ -502,13 +504,4 @@ func newNode() string {
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // crypto/rand never fails
 	return hex.EncodeToString(id[:])
-}
-
-// syncDir makes the name of a new file as lasting as its content.
-func syncDir(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // the log's folder
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/lakegate/lakegate/internal/store"
 )
 
 // A follower's place is kept beside the log, and not in the database: it means something with this log alone, goes where
@@ -74,23 +76,12 @@ func readPlace(dir, name string) (m mileage, known bool, err error) {
 }
 
 // writePlace puts a follower's place on the disk, in the stead of the one before.
-func writePlace(dir, name string, m mileage) (err error) {
+func writePlace(dir, name string, m mileage) error {
 	path := placePath(dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path+".tmp", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600) //nolint:gosec // the name was checked
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(f, "%s %d\n", m.position, m.entry)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return store.WriteFile(path, fmt.Appendf(nil, "%s %d\n", m.position, m.entry), 0o600)
 }
 
 // Place is where somebody stands who reads at a pace of its own, by Read, and for whom the log holds what comes after.

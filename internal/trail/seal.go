@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/lakegate/lakegate/internal/store"
 	"github.com/lakegate/lakegate/internal/trail/index"
 )
 
@@ -106,7 +107,7 @@ func (l *Log) replace(path string, at time.Time, write func(io.Writer) error) er
 	if err != nil {
 		return errors.Join(err, os.Remove(temporary))
 	}
-	return syncDir(l.cfg.Dir)
+	return store.SyncDir(l.cfg.Dir)
 }
 
 // expire removes the oldest segments when the time of their last record is over and every follower has had them, or they
@@ -142,7 +143,7 @@ func (l *Log) expire() error {
 		}
 		l.cfg.Log.Info("removed a segment of the audit log: its time is over", slog.Uint64("segment", s.number))
 	}
-	return syncDir(l.cfg.Dir)
+	return store.SyncDir(l.cfg.Dir)
 }
 
 // sized is a segment and the size of its file.
