@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/lakegate/lakegate/internal/authn"
-	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/gateway"
 	"github.com/lakegate/lakegate/internal/signin"
@@ -27,14 +26,13 @@ import (
 // apiDoor answers for every AWS API and for S3 on one listener. They are told apart by the target header, the path and
 // the service that the signature is for; what is none of the APIs is S3.
 type apiDoor struct {
+	recorded
 	mux    *wire.Mux
 	authn  *authn.Authenticator
-	trail  *trail.Trail
 	origin *origin
 	s3     http.Handler
 	// authorize answers browsers that a client sent to the authorization endpoint.
 	authorize http.HandlerFunc
-	log       *slog.Logger
 	meter     *meter
 	slots     chan struct{}
 	pages     webOrigins
@@ -144,62 +142,41 @@ func serviceOf(sig *sigv4.Signature) string {
 	return sig.Credential.Service
 }
 
-// serve is the walk of one API request: who, whether and what.
+// serve answers one API request: who, whether and what.
 func (d *apiDoor) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, call *wire.Call, body []byte, sig *sigv4.Signature, sigErr error) {
-	req := caller.RequestFrom(ctx)
-	name, readOnly := "Unknown", true
-	if call.Operation != nil {
-		name, readOnly = call.Operation.Name, call.Operation.ReadOnly
-	}
-	ctx, entry := d.trail.Begin(ctx, trail.Operation{Source: call.Service.EventSource, Name: name, ReadOnly: readOnly})
-	ctx, ledger := authz.WithLedger(ctx)
-
-	out, err := d.answer(ctx, r, call, body, sig, sigErr, entry)
-	if err == nil && !ledger.Asked() {
-		err = wire.Internal(fmt.Errorf("%s answered without having asked for authorisation", name))
-	}
-	if err == nil {
-		entry.Response(wire.Parameters(out))
-	} else if e := wire.AsError(err); e.Kind == wire.KindInternal {
-		d.log.ErrorContext(ctx, "request failed", slog.String("request", req.ID), slog.String("operation", name), slog.Any("error", err))
-	}
-	if recordErr := d.trail.Finish(ctx, entry, call.Spell(err)); recordErr != nil {
-		err = wire.Unavailable("The request cannot be recorded.").Because(recordErr)
-	}
+	id := caller.RequestFrom(ctx).ID
+	out, err := d.perform(ctx, asked{
+		call: call,
+		admit: func(ctx context.Context, entry *trail.Entry) (context.Context, error) {
+			return d.admit(ctx, r, call, body, sig, sigErr, entry)
+		},
+		read: func() (any, error) { return call.Decode(r, body) },
+	})
 	if err != nil {
-		call.WriteError(w, req.ID, err)
+		call.WriteError(w, id, err)
 		return
 	}
-	if err := call.WriteOutput(w, req.ID, out); err != nil {
-		d.log.WarnContext(ctx, "cannot write answer", slog.String("request", req.ID), slog.Any("error", err))
+	if err := call.WriteOutput(w, id, out); err != nil {
+		d.log.WarnContext(ctx, "cannot write answer", slog.String("request", id), slog.Any("error", err))
 	}
 }
 
-func (d *apiDoor) answer(ctx context.Context, r *http.Request, call *wire.Call, body []byte, sig *sigv4.Signature, sigErr error, entry *trail.Entry) (out any, err error) {
-	defer wire.Recover(&err)
+// admit takes the caller from the signature, which some operations do without.
+func (d *apiDoor) admit(ctx context.Context, r *http.Request, call *wire.Call, body []byte, sig *sigv4.Signature, sigErr error, entry *trail.Entry) (context.Context, error) {
 	if call.Operation == nil {
-		return nil, wire.UnknownOperation()
+		return ctx, wire.UnknownOperation()
 	}
-	if !call.Operation.NoAuth || sig != nil {
-		c, err := d.authenticate(r, call, body, sig, sigErr)
-		if err != nil {
-			entry.Step("signature", trail.Fail, err.Error())
-			return nil, spellSignature(call, err)
-		}
-		entry.Step("signature", trail.Pass, c.ARN)
-		entry.Caller(c)
-		ctx = caller.With(ctx, c)
+	if call.Operation.NoAuth && sig == nil {
+		return ctx, nil
 	}
-	if err := d.trail.Ready(); err != nil {
-		return nil, wire.Unavailable("The request cannot be recorded.").Because(err)
-	}
-	in, err := call.Decode(r, body)
+	c, err := d.authenticate(r, call, body, sig, sigErr)
 	if err != nil {
-		entry.Step("input", trail.Fail, err.Error())
-		return nil, err
+		entry.Step("signature", trail.Fail, err.Error())
+		return ctx, spellSignature(call, err)
 	}
-	entry.Parameters(wire.Parameters(in))
-	return call.Invoke(ctx, in)
+	entry.Step("signature", trail.Pass, c.ARN)
+	entry.Caller(c)
+	return caller.With(ctx, c), nil
 }
 
 func (d *apiDoor) authenticate(r *http.Request, call *wire.Call, body []byte, sig *sigv4.Signature, sigErr error) (*caller.Caller, error) {

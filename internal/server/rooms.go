@@ -291,16 +291,16 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	if cfg.Compat != Strict {
 		data.AccessGrants = access
 	}
-	mux := services.mount()
+	mux, walk := services.mount(), recorded{trail: r.trail, log: r.log}
 	pages, err := console.New(console.Config{
-		Operations: &within{mux: mux, trail: r.trail, log: r.log}, SignIn: guests{r.signIn}, Portal: wayIn{door}, Lakes: r.grants, Accounts: r.accounts, Names: people{r.directory},
+		Operations: &within{recorded: walk, mux: mux}, SignIn: guests{r.signIn}, Portal: wayIn{door}, Lakes: r.grants, Accounts: r.accounts, Names: people{r.directory},
 		Sealer: db, Trail: r.trail, Origin: origin.of, WebURL: cfg.WebURL, SignOut: signin.SignOutPath, Now: db.Now, Log: r.log,
 	})
 	if err != nil {
 		return err
 	}
 	r.apiHandler = &apiDoor{
-		mux: mux, authn: authenticator, trail: r.trail, origin: origin, log: r.log, meter: meter, authorize: r.signIn.Authorize,
+		recorded: walk, mux: mux, authn: authenticator, origin: origin, meter: meter, authorize: r.signIn.Authorize,
 		slots: make(chan struct{}, cfg.Limits.Requests),
 		pages: cfg.CORS.Origins, hosts: gateway.HostRules{Bases: cfg.BaseNames},
 		s3: data,

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
-	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/console"
 	"github.com/lakegate/lakegate/internal/portal"
@@ -20,9 +18,8 @@ import (
 // within calls operations for rooms of the house that act in somebody's name, as the console does. It is the walk of a
 // request at the API door from the caller on: checked against the same constraints, authorised, and recorded.
 type within struct {
-	mux   *wire.Mux
-	trail *trail.Trail
-	log   *slog.Logger
+	recorded
+	mux *wire.Mux
 }
 
 // Do implements console.Operations. Each operation is a request of its own, with an id of its own.
@@ -33,22 +30,14 @@ func (d *within) Do(ctx context.Context, who *caller.Caller, service *wire.Servi
 	}
 	req := *caller.RequestFrom(ctx)
 	req.ID = newRequestID()
-	ctx = caller.With(caller.WithRequest(ctx, &req), who)
-	ctx, entry := d.trail.Begin(ctx, trail.Operation{Source: service.EventSource, Name: operation, ReadOnly: call.Operation.ReadOnly})
-	ctx, ledger := authz.WithLedger(ctx)
-	entry.Caller(who)
-	out, err = d.answer(ctx, call, in, entry)
-	if err == nil && !ledger.Asked() {
-		err = wire.Internal(fmt.Errorf("%s answered without having asked for authorisation", operation))
-	}
-	if err == nil {
-		entry.Response(wire.Parameters(out))
-	} else if e := wire.AsError(err); e.Kind == wire.KindInternal {
-		d.log.ErrorContext(ctx, "request failed", slog.String("request", req.ID), slog.String("operation", operation), slog.Any("error", err))
-	}
-	if recordErr := d.trail.Finish(ctx, entry, call.Spell(err)); recordErr != nil {
-		err = wire.Unavailable("The request cannot be recorded.").Because(recordErr)
-	}
+	out, err = d.perform(caller.WithRequest(ctx, &req), asked{
+		call: call,
+		admit: func(ctx context.Context, entry *trail.Entry) (context.Context, error) {
+			entry.Caller(who)
+			return caller.With(ctx, who), nil
+		},
+		read: func() (any, error) { return in, call.Check(in) },
+	})
 	if err == nil {
 		return out, nil
 	}
@@ -57,19 +46,6 @@ func (d *within) Do(ctx context.Context, who *caller.Caller, service *wire.Servi
 		spelt = wire.Internal(err)
 	}
 	return nil, &console.Failure{Reference: req.ID, Err: spelt}
-}
-
-func (d *within) answer(ctx context.Context, call *wire.Call, in any, entry *trail.Entry) (out any, err error) {
-	defer wire.Recover(&err)
-	if err := d.trail.Ready(); err != nil {
-		return nil, wire.Unavailable("The request cannot be recorded.").Because(err)
-	}
-	if err := call.Check(in); err != nil {
-		entry.Step("input", trail.Fail, err.Error())
-		return nil, err
-	}
-	entry.Parameters(wire.Parameters(in))
-	return call.Invoke(ctx, in)
 }
 
 // guests is the sign-in as the console asks it.
