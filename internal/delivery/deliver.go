@@ -145,38 +145,40 @@ func (t *Trail) place() string { return placePrefix + t.Account + "-" + t.Name }
 // tend takes one trail's records and digests as far as they are due. What the bucket refuses is noted with the trail and
 // keeps no other trail waiting.
 func (d *Deliverer) tend(ctx context.Context, t *Trail) error {
+	if err := d.tendRecords(ctx, t); err != nil {
+		return err
+	}
+	return d.tendDigests(ctx, t)
+}
+
+// tendRecords delivers what a trail has not had. A trail that was stopped is let go when it has had what happened before.
+func (d *Deliverer) tendRecords(ctx context.Context, t *Trail) error {
 	_, standing, err := d.Audit.Place(t.place())
 	if err != nil {
 		return err
 	}
-	if !t.Logging && !standing {
-		return d.tendDigests(ctx, t)
-	}
 	if !standing {
+		if !t.Logging {
+			return nil
+		}
 		return d.Audit.SetPlace(t.place(), d.Audit.Position())
 	}
 	if !d.due(t) {
-		return d.tendDigests(ctx, t)
+		return nil
 	}
-	for {
-		more, err := d.deliver(ctx, t)
+	for more := true; more; {
+		more, err = d.deliver(ctx, t)
 		if errors.Is(err, errRefused) {
-			return d.tendDigests(ctx, t)
+			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("deliver trail %s of %s: %w", t.Name, t.Account, err)
 		}
-		if !more {
-			break
-		}
 	}
-	if !t.Logging {
-		// It has had what happened before it was stopped.
-		if err := d.Audit.Forget(t.place()); err != nil {
-			return err
-		}
+	if t.Logging {
+		return nil
 	}
-	return d.tendDigests(ctx, t)
+	return d.Audit.Forget(t.place())
 }
 
 // due reports whether a trail is to be looked after, and counts it as looked after. Trails come due at the same times,

@@ -63,13 +63,14 @@ func (s *Service) find(ctx context.Context, action, nameOrARN string) (*Trail, e
 		}
 		return nil, wrong
 	}
-	t := &Trail{Account: account, Name: name}
-	if err := s.authorize(ctx, action, t.ARN(s.Region)); err != nil {
+	wanted := &Trail{Account: account, Name: name}
+	if err := s.authorize(ctx, action, wanted.ARN(s.Region)); err != nil {
 		return nil, err
 	}
+	var t *Trail
 	err := s.DB.View(ctx, func(q store.Querier) (err error) { t, err = readTrail(ctx, q, account, name); return err })
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, unknownTrail(arn.New("cloudtrail", s.Region, account, "trail/"+name).String(), account)
+		return nil, unknownTrail(wanted.ARN(s.Region), account)
 	}
 	return t, err
 }
@@ -112,11 +113,15 @@ func (s *Service) CreateTrail(ctx context.Context, in *cloudtrail.CreateTrailInp
 	if wrong := checkTags(in.TagsList, t.Tags); wrong != nil {
 		return nil, wrong
 	}
-	o := options{in.S3BucketName, in.S3KeyPrefix, in.SnsTopicName, in.IncludeGlobalServiceEvents, in.IsMultiRegionTrail, in.EnableLogFileValidation, in.CloudWatchLogsLogGroupArn, in.CloudWatchLogsRoleArn, in.KmsKeyId, in.IsOrganizationTrail}
-	if err := s.apply(ctx, t, o); err != nil {
+	err := s.apply(ctx, t, &cloudtrail.UpdateTrailInput{
+		S3KeyPrefix: in.S3KeyPrefix, SnsTopicName: in.SnsTopicName, IncludeGlobalServiceEvents: in.IncludeGlobalServiceEvents, IsMultiRegionTrail: in.IsMultiRegionTrail,
+		EnableLogFileValidation: in.EnableLogFileValidation, CloudWatchLogsLogGroupArn: in.CloudWatchLogsLogGroupArn, CloudWatchLogsRoleArn: in.CloudWatchLogsRoleArn,
+		KmsKeyId: in.KmsKeyId, IsOrganizationTrail: in.IsOrganizationTrail,
+	})
+	if err != nil {
 		return nil, err
 	}
-	err := s.DB.Update(ctx, func(tx *store.Tx) error {
+	err = s.DB.Update(ctx, func(tx *store.Tx) error {
 		all, err := readTrails(ctx, tx, t.Account)
 		if err != nil {
 			return err
@@ -134,11 +139,7 @@ func (s *Service) CreateTrail(ctx context.Context, in *cloudtrail.CreateTrailInp
 	if err != nil {
 		return nil, err
 	}
-	d := t.describe(s.Region)
-	return &cloudtrail.CreateTrailOutput{
-		Name: d.Name, S3BucketName: d.S3BucketName, S3KeyPrefix: d.S3KeyPrefix, IncludeGlobalServiceEvents: d.IncludeGlobalServiceEvents,
-		IsMultiRegionTrail: d.IsMultiRegionTrail, TrailARN: d.TrailARN, LogFileValidationEnabled: d.LogFileValidationEnabled, IsOrganizationTrail: d.IsOrganizationTrail,
-	}, nil
+	return s.settings(t), nil
 }
 
 // UpdateTrail changes what it names.
@@ -147,56 +148,45 @@ func (s *Service) UpdateTrail(ctx context.Context, in *cloudtrail.UpdateTrailInp
 	if err != nil {
 		return nil, err
 	}
-	bucketName := t.Bucket
-	if in.S3BucketName != nil {
-		bucketName = *in.S3BucketName
-	}
-	o := options{bucketName, in.S3KeyPrefix, in.SnsTopicName, in.IncludeGlobalServiceEvents, in.IsMultiRegionTrail, in.EnableLogFileValidation, in.CloudWatchLogsLogGroupArn, in.CloudWatchLogsRoleArn, in.KmsKeyId, in.IsOrganizationTrail}
-	if err := s.change(ctx, t, func(fresh *Trail) error { return s.apply(ctx, fresh, o) }); err != nil {
+	if err := s.change(ctx, t, func(fresh *Trail) error { return s.apply(ctx, fresh, in) }); err != nil {
 		return nil, err
 	}
+	return new(cloudtrail.UpdateTrailOutput(*s.settings(t))), nil
+}
+
+// settings are what CreateTrail and UpdateTrail answer.
+func (s *Service) settings(t *Trail) *cloudtrail.CreateTrailOutput {
 	d := t.describe(s.Region)
-	return &cloudtrail.UpdateTrailOutput{
+	return &cloudtrail.CreateTrailOutput{
 		Name: d.Name, S3BucketName: d.S3BucketName, S3KeyPrefix: d.S3KeyPrefix, IncludeGlobalServiceEvents: d.IncludeGlobalServiceEvents,
 		IsMultiRegionTrail: d.IsMultiRegionTrail, TrailARN: d.TrailARN, LogFileValidationEnabled: d.LogFileValidationEnabled, IsOrganizationTrail: d.IsOrganizationTrail,
-	}, nil
+	}
 }
 
-// options are what CreateTrail and UpdateTrail both take.
-type options struct {
-	bucket                          string
-	prefix, topic                   *string
-	global, multiRegion, validation *bool
-	logGroup, logRole, encryption   *string
-	organization                    *bool
-}
-
-// apply puts options into a trail, or says what is wrong with them.
-func (s *Service) apply(ctx context.Context, t *Trail, o options) error {
+// apply changes what a request names of a trail, or says what is wrong with it.
+func (s *Service) apply(ctx context.Context, t *Trail, in *cloudtrail.UpdateTrailInput) error {
 	switch {
-	case text(o.topic) != "":
+	case text(in.SnsTopicName) != "":
 		return unsupported("notifications by SNS")
-	case text(o.logGroup) != "" || text(o.logRole) != "":
+	case text(in.CloudWatchLogsLogGroupArn) != "" || text(in.CloudWatchLogsRoleArn) != "":
 		return unsupported("delivery to CloudWatch Logs")
-	case text(o.encryption) != "":
+	case text(in.KmsKeyId) != "":
 		return unsupported("encryption with a KMS key")
-	case o.organization != nil && *o.organization:
+	case in.IsOrganizationTrail != nil && *in.IsOrganizationTrail:
 		return unsupported("a trail of the organization")
 	}
-	t.Bucket = o.bucket
-	if o.prefix != nil {
-		t.Prefix = *o.prefix
-	}
+	set(&t.Bucket, in.S3BucketName)
+	set(&t.Prefix, in.S3KeyPrefix)
 	if wrong := checkPlace(t.Bucket, t.Prefix); wrong != nil {
 		return wrong
 	}
-	set(&t.GlobalEvents, o.global)
-	set(&t.MultiRegion, o.multiRegion)
+	set(&t.GlobalEvents, in.IncludeGlobalServiceEvents)
+	set(&t.MultiRegion, in.IsMultiRegionTrail)
 	if t.MultiRegion && !t.GlobalEvents {
 		return cloudtrail.InvalidParameterCombinationException("Multi-Region trail must include global service events.")
 	}
-	if o.validation != nil && *o.validation != t.Validation {
-		t.Validation, t.DigestFrom = *o.validation, time.Time{}
+	if v := in.EnableLogFileValidation; v != nil && *v != t.Validation {
+		t.Validation, t.DigestFrom = *v, time.Time{}
 		if t.Validation && t.Logging {
 			t.DigestFrom = s.DB.Now().Truncate(time.Second)
 		}
@@ -225,7 +215,7 @@ func unsupported(what string) *wire.Error {
 	return cloudtrail.UnsupportedOperationException("This server has no " + what + ".")
 }
 
-func set(to *bool, from *bool) {
+func set[T any](to, from *T) {
 	if from != nil {
 		*to = *from
 	}
@@ -244,14 +234,10 @@ func (s *Service) DeleteTrail(ctx context.Context, in *cloudtrail.DeleteTrailInp
 	if err != nil {
 		return nil, err
 	}
-	err = s.DB.Update(ctx, func(tx *store.Tx) error {
-		if err := t.remove(ctx, tx); errors.Is(err, store.ErrNotFound) {
-			return unknownTrail(t.ARN(s.Region), t.Account)
-		} else if err != nil {
-			return err
-		}
-		return nil
-	})
+	err = s.DB.Update(ctx, func(tx *store.Tx) error { return t.remove(ctx, tx) })
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, unknownTrail(t.ARN(s.Region), t.Account)
+	}
 	if err != nil {
 		return nil, err
 	}
