@@ -45,32 +45,32 @@ func (x *whoCan) parts(ctx context.Context, after string) (next string, err erro
 
 // part adds those who have one grant, behind a person.
 func (x *whoCan) part(ctx context.Context, g *grants.Grant, from string) (last string, done bool, err error) {
-	if within(x.target, g) {
-		if g.Grantee.Type == grants.IAM {
-			if x.all {
-				x.add(g, grants.Asker{Principal: g.Grantee.ID}, directory.Person{})
-			}
-			return "", true, nil
-		}
-		if x.instance == nil {
-			return "", true, nil
-		}
-		take := func(id string) {
-			if p, ok := x.Everybody.User(x.instance.StoreID, id); ok && (p.Enabled || x.refused) {
-				x.add(g, x.asker(x.viewer, p), p)
-			}
-		}
-		if !x.all {
-			take(x.self.UserID) // what is somebody else's comes to nothing
-			return "", true, nil
-		}
-		c, err := x.membersOf(ctx, x.viewer, g.Grantee)
-		if err != nil {
-			return "", false, err
-		}
-		return c.each(ctx, from, func(id string) bool { take(id); return len(x.found) < x.size })
+	if !within(x.target, g) {
+		return "", true, nil
 	}
-	return "", true, nil
+	if g.Grantee.Type == grants.IAM {
+		if x.all {
+			x.add(g, grants.Asker{Principal: g.Grantee.ID}, directory.Person{})
+		}
+		return "", true, nil
+	}
+	if x.instance == nil {
+		return "", true, nil
+	}
+	take := func(id string) {
+		if p, ok := x.Everybody.User(x.instance.StoreID, id); ok && (p.Enabled || x.refused) {
+			x.add(g, x.asker(x.viewer, p), p)
+		}
+	}
+	if !x.all {
+		take(x.self.UserID) // what is somebody else's comes to nothing
+		return "", true, nil
+	}
+	c, err := x.membersOf(ctx, x.viewer, g.Grantee)
+	if err != nil {
+		return "", false, err
+	}
+	return c.each(ctx, from, func(id string) bool { take(id); return len(x.found) < x.size })
 }
 
 // within reports whether a grant gives a part of the target and not all of it. Of a scope with variables what stands before
