@@ -200,7 +200,11 @@ func (s *searching) block(text []byte, k index.Block, from, to int64, d Directio
 		}
 		i += end + 1
 	}
-	s.small = lowered(text, s.small)
+	searchable := text
+	if len(s.traces) > 0 {
+		s.small = lowered(text, s.small)
+		searchable = s.small
+	}
 	for i := range s.lines {
 		n := i
 		if d == Backward {
@@ -211,7 +215,7 @@ func (s *searching) block(text []byte, k index.Block, from, to int64, d Directio
 			end = s.lines[n+1]
 		}
 		first, last := int64(k.Start)+int64(begin), int64(k.Start)+int64(end)
-		if first < from || last > to || !s.promising(s.small[begin:end]) {
+		if first < from || last > to || !s.promising(searchable[begin:end]) {
 			continue
 		}
 		record, ok := entryOf(text[begin:end])
