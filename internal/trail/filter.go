@@ -44,6 +44,20 @@ type Filter struct {
 	Except struct{ Event, AccessKey string }
 }
 
+// named gives the names and ids of which a record has at least one of each list, the rarest first. Empty ones do not narrow.
+func (f *Filter) named(one func(kind byte, values ...string)) {
+	one(kindRequest, f.Request)
+	one(kindKey, f.AccessKey)
+	one(kindPerson, f.Own)
+	one(kindPerson, f.Persons...)
+	one(kindPrincipal, f.Principal)
+	one(kindGrant, f.Grant)
+	one(kindApplication, f.Application)
+	one(kindAddress, f.Address)
+	one(kindEvent, f.Event)
+	one(kindSource, f.Source)
+}
+
 // terms are those that a record has: at least one of each list.
 func (f *Filter) terms() (all [][]index.Term) {
 	one := func(kind byte, values ...string) {
@@ -57,16 +71,7 @@ func (f *Filter) terms() (all [][]index.Term) {
 			all = append(all, list)
 		}
 	}
-	one(kindPerson, f.Own)
-	one(kindPerson, f.Persons...)
-	one(kindPrincipal, f.Principal)
-	one(kindKey, f.AccessKey)
-	one(kindApplication, f.Application)
-	one(kindGrant, f.Grant)
-	one(kindEvent, f.Event)
-	one(kindSource, f.Source)
-	one(kindRequest, f.Request)
-	one(kindAddress, f.Address)
+	f.named(one)
 	if f.Bucket != "" {
 		path := f.Bucket + "/" + f.Key
 		if f.Below {
@@ -93,7 +98,7 @@ func (f *Filter) terms() (all [][]index.Term) {
 // traces are texts of which a record has at least one of each list, in small letters and as they are written. To look for
 // them is much cheaper than to read a record.
 func (f *Filter) traces() (all [][][]byte) {
-	one := func(values ...string) {
+	one := func(_ byte, values ...string) {
 		var list [][]byte
 		for _, v := range values {
 			if v != "" {
@@ -105,19 +110,10 @@ func (f *Filter) traces() (all [][][]byte) {
 			all = append(all, list)
 		}
 	}
-	one(f.Request)
-	one(f.AccessKey)
-	one(f.Own)
-	one(f.Persons...)
-	one(f.Principal)
-	one(f.Grant)
-	one(f.Key)
-	one(f.Bucket)
-	one(f.Application)
-	one(f.Address)
-	one(f.Event)
-	one(f.Source)
-	one(f.Decision)
+	one(kindObject, f.Key)
+	one(kindObject, f.Bucket)
+	f.named(one)
+	one(kindDecision, f.Decision)
 	return all
 }
 
