@@ -110,26 +110,7 @@ func (c *auditQuery) Run(ctx context.Context, s *streams) error {
 	if c.Oldest {
 		in["Order"] = "OLDEST_FIRST"
 	}
-	l := &listing{out: s.out, format: c.Format, header: eventHeader}
-	for left := c.Limit; ; {
-		if c.Limit > 0 {
-			in["MaxResults"] = min(left, 1000)
-		} else {
-			in["MaxResults"] = 1000
-		}
-		page, err := queryEvents(ctx, server, in)
-		if err != nil {
-			return err
-		}
-		if err := page.show(l); err != nil {
-			return err
-		}
-		left -= len(page.Events)
-		if page.NextToken == "" || c.Limit > 0 && left <= 0 {
-			return nil
-		}
-		in["NextToken"] = page.NextToken
-	}
+	return showEvents(ctx, server, in, c.Limit, &listing{out: s.out, format: c.Format, header: eventHeader})
 }
 
 type auditTail struct {
@@ -205,6 +186,28 @@ type eventPage struct {
 func queryEvents(ctx context.Context, server *client, in map[string]any) (*eventPage, error) {
 	var page eventPage
 	return &page, server.call(ctx, "QueryEvents", in, &page)
+}
+
+// showEvents shows the events that a request asks for, page by page: limit at most, 0 for all.
+func showEvents(ctx context.Context, server *client, in map[string]any, limit int, l *listing) error {
+	for left := limit; ; {
+		in["MaxResults"] = 1000
+		if limit > 0 {
+			in["MaxResults"] = min(left, 1000)
+		}
+		page, err := queryEvents(ctx, server, in)
+		if err != nil {
+			return err
+		}
+		if err := page.show(l); err != nil {
+			return err
+		}
+		left -= len(page.Events)
+		if page.NextToken == "" || limit > 0 && left <= 0 {
+			return nil
+		}
+		in["NextToken"] = page.NextToken
+	}
 }
 
 func (p *eventPage) show(l *listing) error {

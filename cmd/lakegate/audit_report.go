@@ -98,25 +98,12 @@ func (c *auditObject) Run(ctx context.Context, s *streams) error {
 	}
 	title("\nWho did:")
 	did := filled(map[string]string{"Object": c.Target, "AccountId": c.Grants})
-	did["Order"], did["MaxResults"] = "OLDEST_FIRST", 1000
+	did["Order"] = "OLDEST_FIRST"
 	if err := between(did, c.Since, c.Until, time.Now()); err != nil {
 		return err
 	}
 	if c.Format == "csv" {
 		_, _ = fmt.Fprintln(s.out)
 	}
-	l := &listing{out: s.out, format: c.Format, header: eventHeader}
-	for {
-		page, err := queryEvents(ctx, server, did)
-		if err != nil {
-			return err
-		}
-		if err := page.show(l); err != nil {
-			return err
-		}
-		if page.NextToken == "" {
-			return nil
-		}
-		did["NextToken"] = page.NextToken
-	}
+	return showEvents(ctx, server, did, 0, &listing{out: s.out, format: c.Format, header: eventHeader})
 }
