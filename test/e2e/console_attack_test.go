@@ -131,18 +131,8 @@ func (s *shown) want(t *testing.T, status int, texts ...string) {
 func TestAttacksOnTheConsole(t *testing.T) {
 	s := newStory(t)
 	ctx := t.Context()
-	locations, err := control(s.data).ListAccessGrantsLocations(ctx, &s3control.ListAccessGrantsLocationsInput{AccountId: aws.String(dataAccount)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := control(s.data).CreateAccessGrant(ctx, &s3control.CreateAccessGrantInput{
-		AccountId: aws.String(dataAccount), AccessGrantsLocationId: locations.AccessGrantsLocationsList[0].AccessGrantsLocationId, Permission: types.PermissionReadwrite,
-		AccessGrantsLocationConfiguration: &types.AccessGrantsLocationConfiguration{S3SubPrefix: aws.String("blue/*")},
-		Grantee:                           &types.Grantee{GranteeType: types.GranteeTypeDirectoryUser, GranteeIdentifier: aws.String(s.userByName(ana))},
-		Tags:                              []types.Tag{{Key: aws.String("lakegate:Owner"), Value: aws.String("user/" + s.userByName(ana))}},
-	}); err != nil {
-		t.Fatal(err)
-	}
+	// Ana owns the blue prefix: a grant that covers it says so.
+	s.grant(ana, "blue/*", types.PermissionReadwrite, s.ownedBy(ana))
 	grants := func() int {
 		t.Helper()
 		list, err := control(s.data).ListAccessGrants(ctx, &s3control.ListAccessGrantsInput{AccountId: aws.String(dataAccount)})

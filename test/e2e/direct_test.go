@@ -17,29 +17,31 @@ import (
 )
 
 // grant gives a person a prefix.
-func (s *story) grant(user, prefix string, permission types.Permission) (id string) {
+func (s *story) grant(user, prefix string, permission types.Permission, tags ...types.Tag) (id string) {
 	s.t.Helper()
-	return s.grantTo(types.GranteeTypeDirectoryUser, s.userByName(user), prefix, permission)
+	return s.grantTo(types.GranteeTypeDirectoryUser, s.userByName(user), prefix, permission, tags...)
+}
+
+// ownedBy is the tag of a grant whose prefix a person owns.
+func (s *story) ownedBy(user string) types.Tag {
+	s.t.Helper()
+	return types.Tag{Key: aws.String("lakegate:Owner"), Value: aws.String("user/" + s.userByName(user))}
 }
 
 // grantTo gives a grantee a prefix at the one location.
-func (s *story) grantTo(kind types.GranteeType, grantee, prefix string, permission types.Permission) (id string) {
+func (s *story) grantTo(kind types.GranteeType, grantee, prefix string, permission types.Permission, tags ...types.Tag) (id string) {
 	s.t.Helper()
-	ctx, admin := s.t.Context(), control(s.data)
-	locations, err := admin.ListAccessGrantsLocations(ctx, &s3control.ListAccessGrantsLocationsInput{AccountId: aws.String(dataAccount)})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return s.grantAt(*locations.AccessGrantsLocationsList[0].AccessGrantsLocationId, kind, grantee, prefix, permission)
+	return s.grantAt(s.location(), kind, grantee, prefix, permission, tags...)
 }
 
 // grantAt gives a grantee a prefix at a location.
-func (s *story) grantAt(location string, kind types.GranteeType, grantee, prefix string, permission types.Permission) (id string) {
+func (s *story) grantAt(location string, kind types.GranteeType, grantee, prefix string, permission types.Permission, tags ...types.Tag) (id string) {
 	s.t.Helper()
 	out, err := control(s.data).CreateAccessGrant(s.t.Context(), &s3control.CreateAccessGrantInput{
 		AccountId: aws.String(dataAccount), AccessGrantsLocationId: &location, Permission: permission,
 		AccessGrantsLocationConfiguration: &types.AccessGrantsLocationConfiguration{S3SubPrefix: &prefix},
 		Grantee:                           &types.Grantee{GranteeType: kind, GranteeIdentifier: &grantee},
+		Tags:                              tags,
 	})
 	if err != nil {
 		s.t.Fatal(err)

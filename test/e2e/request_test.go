@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3control"
 	"github.com/aws/aws-sdk-go-v2/service/s3control/types"
 )
 
@@ -52,19 +51,8 @@ func TestAccessRequest(t *testing.T) {
 	if err := put(ctx, storage(s.data), "blue/plan"); err != nil {
 		t.Fatal(err)
 	}
-	locations, err := control(s.data).ListAccessGrantsLocations(ctx, &s3control.ListAccessGrantsLocationsInput{AccountId: aws.String(dataAccount)})
-	if err != nil {
-		t.Fatal(err)
-	}
 	// Ana owns the blue prefix: a grant that covers it says so.
-	if _, err := control(s.data).CreateAccessGrant(ctx, &s3control.CreateAccessGrantInput{
-		AccountId: aws.String(dataAccount), AccessGrantsLocationId: locations.AccessGrantsLocationsList[0].AccessGrantsLocationId, Permission: types.PermissionReadwrite,
-		AccessGrantsLocationConfiguration: &types.AccessGrantsLocationConfiguration{S3SubPrefix: aws.String("blue/*")},
-		Grantee:                           &types.Grantee{GranteeType: types.GranteeTypeDirectoryUser, GranteeIdentifier: aws.String(s.userByName(ana))},
-		Tags:                              []types.Tag{{Key: aws.String("lakegate:Owner"), Value: aws.String("user/" + s.userByName(ana))}},
-	}); err != nil {
-		t.Fatal(err)
-	}
+	s.grant(ana, "blue/*", types.PermissionReadwrite, s.ownedBy(ana))
 	mateoSession, anaSession := s.person(mateo), s.person(ana)
 	if got := codeOf(read(ctx, storage(mateoSession), "blue/plan")); got != "AccessDenied" {
 		t.Fatalf("before: %q", got)
