@@ -140,6 +140,7 @@ func (x *exchange) putPolicy(ctx context.Context) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	x.configured("bucketPolicy", ofJSON(text))
 	return empty(http.StatusNoContent), x.Buckets.PutPolicy(ctx, x.Bucket, text)
 }
 

@@ -78,6 +78,7 @@ func (x *exchange) read(root string, v any) error {
 	if err := onlyKnown(text, root, v); err != nil {
 		return malformedXML(err)
 	}
+	x.configured(root, ofXML(text))
 	return nil
 }
 
@@ -142,7 +143,11 @@ func (x *exchange) readTags(most int) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseTags(text, most)
+	tags, err := parseTags(text, most)
+	if err == nil {
+		x.configured("Tagging", ofXML(text))
+	}
+	return tags, err
 }
 
 // parseTags reads a Tagging document.

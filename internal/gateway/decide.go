@@ -128,7 +128,8 @@ func (x *exchange) question(ctx context.Context, n *Need, who *caller.Caller) (a
 			return q, err
 		}
 		if x.Source != nil {
-			x.entry.Resource("AWS::S3::Object", n.Resource, b.Account)
+			x.entry.Resource("AWS::S3::Object", n.Resource, "")
+			x.entry.Resource("AWS::S3::Bucket", b.ARN(), b.Account)
 			if err := b.ExpectOwner(x.Source.ExpectedOwner); err != nil {
 				return q, err
 			}

@@ -70,6 +70,8 @@ type exchange struct {
 	bucket *bucket.Bucket
 	// as is the session of a grant in which the request was allowed that uses a person's grants directly; nil for others.
 	as *caller.Caller
+	// received is how many bytes of content came: of an upload those that were stored.
+	received int64
 	// leave gives the principal's share back, with the bytes that moved; nil before one was taken.
 	leave func(bytes int64, now time.Time)
 	moved int64
@@ -99,7 +101,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, entry := g.Trail.Begin(r.Context(), trail.Operation{Source: "s3.amazonaws.com", Name: string(q.Operation), ReadOnly: q.readOnly(), Data: q.isData()})
 	ctx, ledger := authz.WithLedger(ctx)
 	q.ask(entry, r)
-	x := &exchange{Gateway: g, Request: q, r: r, entry: entry}
+	x := &exchange{Gateway: g, Request: q, r: r, entry: entry, received: max(q.ContentLength, 0)}
 	defer func() {
 		if x.leave != nil {
 			x.leave(x.moved, time.Now())
@@ -118,10 +120,13 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			g.Log.ErrorContext(ctx, "data request failed", slog.String("request", req.ID), slog.String("operation", string(q.Operation)), slog.Any("error", err))
 		}
 	} else {
-		entry.Add(trail.KeyBytesOut, a.length())
-		if x.moved = max(q.ContentLength, 0); r.Method != http.MethodHead {
-			x.moved += a.length()
+		var sent int64
+		if r.Method != http.MethodHead {
+			sent = a.length()
 		}
+		entry.Add(trail.KeyBytesIn, x.received)
+		entry.Add(trail.KeyBytesOut, sent)
+		x.moved = max(q.ContentLength, 0) + sent
 	}
 	if recordErr := g.Trail.Finish(ctx, entry, asError(e)); recordErr != nil {
 		e = spell(wire.Unavailable("The request cannot be recorded.").Because(recordErr))
@@ -245,9 +250,13 @@ func (x *exchange) find() error {
 		return err
 	}
 	x.bucket = b
-	x.entry.Resource("AWS::S3::Bucket", b.ARN(), b.Account)
+	// In CloudTrail's order; the account of an object is its bucket's.
 	if x.Key != "" {
-		x.entry.Resource("AWS::S3::Object", b.ARN()+"/"+x.Key, b.Account)
+		x.entry.Resource("AWS::S3::Object", b.ARN()+"/"+x.Key, "")
+	}
+	x.entry.Resource("AWS::S3::Bucket", b.ARN(), b.Account)
+	if x.Source != nil && x.Source.Bucket == x.Bucket {
+		x.entry.Resource("AWS::S3::Object", b.ARN()+"/"+x.Source.Key, "")
 	}
 	return b.ExpectOwner(x.ExpectedOwner)
 }

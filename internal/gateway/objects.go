@@ -129,7 +129,7 @@ func (x *exchange) putObject(ctx context.Context) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.entry.Add(trail.KeyBytesIn, out.Size)
+	x.received = out.Size
 	a := empty(http.StatusOK).set("ETag", out.ETag).set("X-Amz-Version-Id", out.VersionID)
 	x.setChecksum(a, out.Checksum)
 	if x.form != nil {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/lakegate/lakegate/internal/storage"
-	"github.com/lakegate/lakegate/internal/trail"
 )
 
 func (x *exchange) upload() storage.UploadRef {
@@ -38,7 +37,7 @@ func (x *exchange) uploadPart(ctx context.Context) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.entry.Add(trail.KeyBytesIn, body.Size)
+	x.received = body.Size
 	a := empty(http.StatusOK).set("ETag", out.ETag)
 	x.setChecksum(a, out.Checksum)
 	a.header.Del("X-Amz-Checksum-Type")

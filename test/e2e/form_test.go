@@ -17,6 +17,12 @@ import (
 // submit sends a form as a browser does and tells the status, the code of a refusal, and where it leads.
 func submit(t *testing.T, url string, fields map[string]string, filename, content string) (status int, code, location string) {
 	t.Helper()
+	return submitAs(t, "browser", url, fields, filename, content)
+}
+
+// submitAs is submit by a named browser.
+func submitAs(t *testing.T, agent, url string, fields map[string]string, filename, content string) (status int, code, location string) {
+	t.Helper()
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
 	for name, value := range fields {
@@ -39,6 +45,7 @@ func submit(t *testing.T, url string, fields map[string]string, filename, conten
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", w.FormDataContentType())
+	req.Header.Set("User-Agent", agent)
 	once := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := once.Do(req)
 	if err != nil {
