@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/lakegate/lakegate/internal/api/lakegate"
+	"github.com/lakegate/lakegate/internal/arn"
 	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/grants"
@@ -78,7 +79,7 @@ func (s *Service) CreateAccessRequest(ctx context.Context, in *lakegate.CreateAc
 		ID: "req-" + uuid.Must(uuid.NewV7()).String(), Account: in.AccountId, StoreID: p.IdentityStoreID, UserID: p.UserID, Application: p.ApplicationARN,
 		Scope: in.Scope, Permission: grants.Permission(in.Permission), Duration: duration, Reason: in.Reason, Status: Pending, Created: now, Expires: now.Add(s.Limits.patience()),
 	}
-	trail.From(ctx).Resource("Lakegate::AccessRequest", r.ID, r.Account)
+	touch(ctx, r)
 	err = s.DB.Update(ctx, func(tx *store.Tx) error {
 		mine, all, err := open(ctx, tx, r)
 		if err != nil {
@@ -254,7 +255,7 @@ func (s *Service) find(ctx context.Context, id string) (r *Request, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read request: %w", err)
 	}
-	trail.From(ctx).Resource("Lakegate::AccessRequest", r.ID, r.Account)
+	touch(ctx, r)
 	return r.at(s.DB.Now()), nil
 }
 
@@ -291,4 +292,10 @@ func moment(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
+}
+
+// touch names the request in the record of what is done with it.
+func touch(ctx context.Context, r *Request) {
+	name := arn.New("lakegate", caller.RequestFrom(ctx).Region, r.Account, "access-request/"+r.ID)
+	trail.From(ctx).Resource("Lakegate::AccessRequest", name.String(), r.Account)
 }

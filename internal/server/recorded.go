@@ -65,6 +65,10 @@ func (d *recorded) answer(ctx context.Context, a asked, entry *trail.Entry) (out
 		entry.Step("input", trail.Fail, err.Error())
 		return nil, err
 	}
-	entry.Parameters(wire.Parameters(in))
+	p := wire.Parameters(in)
+	if p != nil && a.call.Service.EventSource == "s3.amazonaws.com" {
+		p["Host"] = caller.RequestFrom(ctx).Host // as S3 records it, of its control API as well
+	}
+	entry.Parameters(p)
 	return a.call.Invoke(ctx, in)
 }

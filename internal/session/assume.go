@@ -234,10 +234,7 @@ func (s *Service) authorizeAssumption(ctx context.Context, a *assumption) error 
 // checkPerson writes the person of a context into the trail and asks whether they can act.
 func (s *Service) checkPerson(ctx context.Context, p *caller.Identity, issued time.Time, of string) error {
 	e := trail.From(ctx)
-	e.Add(trail.KeyPersonID, p.UserID)
-	e.Add(trail.KeyIdentityStore, p.IdentityStoreARN)
-	e.Add(trail.KeyApplication, p.ApplicationARN)
-	e.Add(trail.KeyCredentialID, p.CredentialID)
+	e.Person(p)
 	err := s.People.PersonActive(ctx, p)
 	if err == nil {
 		err = s.Revocations.CheckPerson(p.UserID, p.ApplicationARN, issued)
