@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/lakegate/lakegate/internal/store"
+	"github.com/lakegate/lakegate/internal/trail"
 )
 
 // Membership says that a user belongs to a group.
@@ -58,8 +60,44 @@ func (d *Directory) changeMembers(ctx context.Context, tx *store.Tx, by Actor, s
 			return 0, err
 		}
 	}
+	if gone, err = d.present(ctx, tx, storeID, groupID, gone); err != nil {
+		return 0, err
+	}
 	left, err := remove(ctx, tx, storeID, groupID, gone)
-	return joined + nested + left, err
+	if len(m.Add) > 0 || len(m.Remove) > 0 || m.Replace {
+		noteMembers(ctx, slices.Concat(joined, nested), gone)
+	}
+	return len(joined) + len(nested) + left, err
+}
+
+// present are those of the users and groups that belong to a group.
+func (d *Directory) present(ctx context.Context, tx *store.Tx, storeID, groupID string, ids []string) ([]string, error) {
+	people, err := membersPresent(ctx, tx, storeID, groupID, ids)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := nestedPresent(ctx, tx, storeID, groupID, ids)
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !people[id] && !groups[id] }), err
+}
+
+// maxNoted bounds how many members that came or went the record of a change names.
+const maxNoted = 400
+
+// noteMembers puts into the record who came and who went: what a group may reach, they may.
+func noteMembers(ctx context.Context, came, left []string) {
+	noted := func(ids []string) []any {
+		list := make([]any, 0, min(len(ids), maxNoted)+1)
+		for _, id := range ids[:min(len(ids), maxNoted)] {
+			list = append(list, id)
+		}
+		if more := len(ids) - maxNoted; more > 0 {
+			list = append(list, fmt.Sprintf("(%d more)", more))
+		}
+		return list
+	}
+	e := trail.From(ctx)
+	e.Add("membersAdded", noted(came))
+	e.Add("membersRemoved", noted(left))
 }
 
 // areGroups refuses what is no member: nobody, or a group where groups have no groups.
@@ -80,10 +118,10 @@ func (d *Directory) areGroups(ctx context.Context, tx *store.Tx, storeID string,
 }
 
 // addPeople makes users that there are members of a group, those who are not yet.
-func (d *Directory) addPeople(ctx context.Context, tx *store.Tx, by Actor, storeID, groupID string, users []string) (int, error) {
+func (d *Directory) addPeople(ctx context.Context, tx *store.Tx, by Actor, storeID, groupID string, users []string) (joined []string, err error) {
 	have, err := membersPresent(ctx, tx, storeID, groupID, users)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	var fresh []Membership
 	for _, id := range users {
@@ -91,48 +129,49 @@ func (d *Directory) addPeople(ctx context.Context, tx *store.Tx, by Actor, store
 			continue
 		}
 		if len(d.DirectGroupsOf(storeID, id)) >= d.Quotas.groupsPerUser() {
-			return 0, quota("groups of one user", d.Quotas.groupsPerUser())
+			return nil, quota("groups of one user", d.Quotas.groupsPerUser())
 		}
+		joined = append(joined, id)
 		fresh = append(fresh, Membership{StoreID: storeID, ID: uuid.NewString(), GroupID: groupID, UserID: id, Created: d.db.Now(), CreatedBy: string(by)})
 	}
-	return len(fresh), insertMemberships(ctx, tx, fresh)
+	return joined, insertMemberships(ctx, tx, fresh)
 }
 
 // addGroups makes groups that there are members of a group, those that are not yet. What decides whether they may be is
 // read in this transaction: of two changes that would make a cycle together, on one node or on two, the later one sees
 // the first or is tried again.
-func (d *Directory) addGroups(ctx context.Context, tx *store.Tx, by Actor, storeID, groupID string, groups []string) (int, error) {
+func (d *Directory) addGroups(ctx context.Context, tx *store.Tx, by Actor, storeID, groupID string, groups []string) ([]string, error) {
 	have, err := nestedPresent(ctx, tx, storeID, groupID, groups)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	groups = slices.DeleteFunc(slices.Clone(groups), func(id string) bool { return have[id] })
 	if len(groups) == 0 {
-		return 0, nil
+		return nil, nil
 	}
 	up, err := latticeAbove(ctx, tx, storeID, []string{groupID})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	for _, id := range groups {
 		if chain := up.chain(groupID, id); chain != nil {
-			return 0, d.cycle(ctx, tx, storeID, chain)
+			return nil, d.cycle(ctx, tx, storeID, chain)
 		}
 	}
 	below, err := groupsBelow(ctx, tx, storeID, groups)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if up, err = latticeAbove(ctx, tx, storeID, append([]string{groupID}, below...)); err != nil {
-		return 0, err
+		return nil, err
 	}
 	for _, id := range groups {
 		up[id] = append(up[id], groupID)
 	}
 	if err := d.Quotas.check(up, below); err != nil {
-		return 0, err
+		return nil, err
 	}
-	return len(groups), insertNested(ctx, tx, storeID, groupID, groups, by, store.Millis(d.db.Now()))
+	return groups, insertNested(ctx, tx, storeID, groupID, groups, by, store.Millis(d.db.Now()))
 }
 
 // cycle names the groups of a chain from a group up to the one that was to be its member.
@@ -212,11 +251,11 @@ func (d *Directory) join(ctx context.Context, tx *store.Tx, by Actor, storeID, g
 	if err := userExists(ctx, tx, storeID, userID); err != nil {
 		return Membership{}, missing(err, ResourceUser, userID)
 	}
-	n, err := d.addPeople(ctx, tx, by, storeID, groupID, []string{userID})
+	joined, err := d.addPeople(ctx, tx, by, storeID, groupID, []string{userID})
 	switch {
 	case err != nil:
 		return Membership{}, err
-	case n == 0:
+	case len(joined) == 0:
 		return Membership{}, Conflict("members", "Member already belongs to the group")
 	}
 	return findMembership(ctx, tx, storeID, groupID, userID)

@@ -40,7 +40,7 @@ func (s *Service) Tend(ctx context.Context) error {
 }
 
 func (s *Service) reap(ctx context.Context, g *Grant) error {
-	ctx = caller.WithRequest(ctx, &caller.Request{ID: uuid.NewString(), Region: s.Region, Time: s.Now()})
+	ctx = caller.WithRequest(ctx, &caller.Request{ID: uuid.NewString(), SourceIP: servicePrincipal, UserAgent: servicePrincipal, Region: s.Region, Time: s.Now()})
 	ctx, e := s.Trail.Begin(ctx, trail.Operation{Source: "s3.amazonaws.com", Name: "DeleteAccessGrant"})
 	e.Caller(&caller.Caller{Type: caller.Service, Account: g.Account, ServiceName: servicePrincipal})
 	e.Parameters(map[string]any{"accountId": g.Account, "accessGrantId": g.ID})

@@ -211,12 +211,15 @@ func gone(err error) error {
 
 func (a *applier) actor() directory.Actor { return directory.Actor(actorOf(a.run.Source)) }
 
+// serviceName is who makes the changes, and where they come from, as the trail has it of services.
+const serviceName = "ldap.lakegate.internal"
+
 // actorOf is how the changes of a source are signed in the directory.
 func actorOf(source string) string { return "ldap/" + source }
 
 // record runs an operation as a request of its own, so that it commits with its record.
 func (a *applier) record(ctx context.Context, name string, parameters map[string]any, operation func(context.Context) error) error {
-	ctx = caller.WithRequest(ctx, &caller.Request{ID: uuid.NewString(), Region: a.region, Time: a.directory.Now()})
+	ctx = caller.WithRequest(ctx, &caller.Request{ID: uuid.NewString(), SourceIP: serviceName, UserAgent: serviceName, Region: a.region, Time: a.directory.Now()})
 	ctx, entry := a.trail.Begin(ctx, trail.Operation{Source: "identitystore.amazonaws.com", Name: name})
 	entry.Caller(serviceCaller(a.account, a.run.Source))
 	parameters["identityStoreId"] = a.run.StoreID
@@ -232,7 +235,7 @@ const keySync = "directorySyncId"
 
 // serviceCaller is who the trail names for what a source does.
 func serviceCaller(account, source string) *caller.Caller {
-	return &caller.Caller{Type: caller.Service, Account: account, UserID: actorOf(source), ServiceName: "ldap.lakegate.internal"}
+	return &caller.Caller{Type: caller.Service, Account: account, UserID: actorOf(source), ServiceName: serviceName}
 }
 
 // recorded is an error as the trail records it.

@@ -222,7 +222,7 @@ func (s *Source) run(r *Run, account string) {
 
 // recordEnd puts the end of a run into the trail of the store's account.
 func (s *Source) recordEnd(ctx context.Context, r *Run, account string) {
-	ctx = caller.WithRequest(ctx, &caller.Request{ID: r.ID, Region: s.Region, Time: r.Ended})
+	ctx = caller.WithRequest(ctx, &caller.Request{ID: r.ID, SourceIP: serviceName, UserAgent: serviceName, Region: s.Region, Time: r.Ended})
 	ctx, entry := s.Trail.Begin(ctx, trail.Operation{Source: "lakegate.amazonaws.com", Name: "EndDirectorySync"})
 	entry.Caller(serviceCaller(account, r.Source))
 	entry.Parameters(map[string]any{"syncId": r.ID, "identityStoreId": r.StoreID, "trigger": r.Cause, "dryRun": r.DryRun, "force": r.Force})

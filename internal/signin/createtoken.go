@@ -98,6 +98,7 @@ func (s *Service) forRefresh(ctx context.Context, in *ssooidc.CreateTokenInput) 
 	if err != nil {
 		return token.Tokens{}, spell(ctx, "refresh token", err)
 	}
+	s.note(ctx, &tokens.Person)
 	return tokens, nil
 }
 

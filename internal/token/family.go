@@ -116,6 +116,8 @@ type Tokens struct {
 	// RefreshToken is empty when the sign-in cannot be refreshed.
 	RefreshToken string
 	ExpiresIn    time.Duration
+	// Person is whose sign-in it is, where RefreshAccess found it.
+	Person caller.Identity
 }
 
 // IssueAccess begins a sign-in and gives its first tokens. Of the person, the instance and the user count. A family that

@@ -77,7 +77,8 @@ func (s *Service) RefreshAccess(ctx context.Context, client, refreshToken string
 	if err != nil {
 		return Tokens{}, err
 	}
-	if _, err := s.stands(old.family); err != nil {
+	i, err := s.stands(old.family)
+	if err != nil {
 		return Tokens{}, err
 	}
 	now := s.db.Now()
@@ -88,6 +89,7 @@ func (s *Service) RefreshAccess(ctx context.Context, client, refreshToken string
 	if err := s.rotate(ctx, old, hash); err != nil {
 		return Tokens{}, err
 	}
+	out.Person = *personOf(i, old.family, "", old.family.scopes)
 	return out, nil
 }
 

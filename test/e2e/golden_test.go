@@ -163,7 +163,7 @@ var (
 		`\b[0-9a-f]{64}\b`,
 		`[A-Za-z0-9_-]{80,}`,
 	}, "|"))
-	counted = regexp.MustCompile(`"(durationMicros|revision)":[0-9]+`)
+	counted = regexp.MustCompile(`"(durationMicros|revision|clientIdIssuedAt)":[0-9]+`)
 	hashed  = regexp.MustCompile(`,"chain":"[0-9a-f]{64}"}$`)
 	kinds   = []struct {
 		kind string
@@ -183,6 +183,7 @@ func (p placeholders) normal(line string) string {
 			return name
 		}
 		kind, _, _ := strings.Cut(found, "-")
+		kind, _, _ = strings.Cut(kind, "_")
 		if strings.HasPrefix(found, "A") && len(found) <= 21 {
 			kind = found[:4] // AKIA, ASIA, AROA, …
 		}
