@@ -16,6 +16,7 @@ import (
 type auditCommand struct {
 	Query  auditQuery  `cmd:"" help:"Find events: who did what, as whom, through which application and grant."`
 	Tail   auditTail   `cmd:"" help:"Show the newest events, and with -f those that come."`
+	Export auditExport `cmd:"" help:"Write events into a Parquet file or JSON lines, from a server or from files that trails delivered."`
 	Report auditReport `cmd:"" help:"Reports for those who answer for access."`
 	Sinks  auditSinks  `cmd:"" help:"Show how far each sink has come, and why one fails."`
 	Verify auditVerify `cmd:"" help:"Follow the chain of hashes through the audit log of a node, and tell the first place where it breaks."`

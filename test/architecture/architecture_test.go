@@ -28,6 +28,7 @@ var floors = map[string]int{
 	"internal/portal":    6,
 	"internal/grantfile": 6,
 	"internal/request":   6,
+	"internal/eventfile": 6,
 	"internal/signin":    6,
 	"internal/ldap":      6,
 	"internal/explain":   6,
@@ -84,6 +85,7 @@ var only = map[string][]string{
 	"github.com/go-ldap/ldap":             {"internal/ldap"},
 	"github.com/go-asn1-ber/asn1-ber":     {"internal/ldap"},
 	"github.com/alecthomas/kong":          {"cmd/lakegate"},
+	"github.com/parquet-go/parquet-go":    {"internal/eventfile"},
 	"database/sql":                        {"internal/store", "internal/store/storetest"},
 	module + "/internal/apigen":           {"internal/apigen"},
 }

@@ -97,7 +97,11 @@ func TestAuditAnalytics(t *testing.T) {
 		admin.file(name, string(text))
 	}
 	tool{t: t, path: npm, dir: dir, env: os.Environ()}.run("install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
+	s.exports(t, dir)
 	names, statements := queriesOf(t, filepath.Join("..", "..", "docs", "audit-analytics.md"), time.Now().UTC())
+	for name, sql := range exported {
+		names, statements = append(names, name), append(statements, sql)
+	}
 	in, err := json.Marshal(statements)
 	if err != nil {
 		t.Fatal(err)
@@ -168,12 +172,81 @@ func TestAuditAnalytics(t *testing.T) {
 	if !found {
 		t.Errorf("the grant %s is not among the idle ones %v", unused, idle)
 	}
+	for _, none := range []string{"columns of the export", "rows of the export", "records of the export"} {
+		if len(answers[none]) > 0 {
+			t.Errorf("%s differ: %v", none, answers[none])
+		}
+	}
+	same("keys of the export", column("keys of the export", "key"), hostile)
+	same("accounts of the export", column("accounts of the export", "account"), dataAccount)
+	same("the person of an export", column("the person of an export", "person"), mateo)
+	if n := answers["the same as JSON lines"][0]; n["rows"] != n["lines"] || n["rows"] == "0" {
+		t.Errorf("the export and its lines: %v", n)
+	}
+	most := false
+	for _, row := range answers["what was done most, from an export"] {
+		most = most || row["person"] == mateo && row["event"] == "PutObject" && row["requests"] == "2"
+	}
+	if !most {
+		t.Errorf("what was done most: %v", answers["what was done most, from an export"])
+	}
 	requests := false
 	for _, row := range answers["reads and writes of each month"] {
 		requests = requests || row["application"] == s.application && row["requests"] == "5"
 	}
 	if !requests {
 		t.Errorf("the months are %v", answers["reads and writes of each month"])
+	}
+}
+
+// exported are questions about the files of exports: each is asked of the view and of the file, and answers with what
+// differs.
+var exported = map[string]string{
+	"columns of the export": `SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM events) EXCEPT SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet('delivered.parquet'))
+		UNION ALL (SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet('delivered.parquet')) EXCEPT SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM events))`,
+	"rows of the export": `(SELECT * EXCLUDE (record) FROM events EXCEPT SELECT * EXCLUDE (record) FROM read_parquet('delivered.parquet'))
+		UNION ALL (SELECT * EXCLUDE (record) FROM read_parquet('delivered.parquet') EXCEPT SELECT * EXCLUDE (record) FROM events)`,
+	"records of the export":   `SELECT record->>'$.eventID' AS id, event_id FROM read_parquet('delivered.parquet') WHERE id IS DISTINCT FROM event_id`,
+	"keys of the export":      `SELECT DISTINCT key FROM read_parquet('events.parquet') WHERE event = 'PutObject' AND decision = 'allowed' AND starts_with(key, 'home/mateo/=') ORDER BY key`,
+	"accounts of the export":  `SELECT DISTINCT account FROM read_parquet('events.parquet')`,
+	"the same as JSON lines":  `SELECT (SELECT count(*) FROM read_parquet('mine.parquet')) AS rows, (SELECT count(*) FROM read_json('mine.jsonl', columns = {eventID: 'VARCHAR'}, format = 'newline_delimited')) AS lines`,
+	"the person of an export": `SELECT DISTINCT person FROM read_parquet('mine.parquet')`,
+}
+
+// exports writes the files that the questions are about: what the account may see, what the trail delivered, and what
+// Mateo did.
+func (s *story) exports(t *testing.T, dir string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "audit-records/AWSLogs/*/CloudTrail/*/*/*/*/*.json.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(name string) string { return filepath.Join(dir, name) }
+	out := s.lakegate("audit", "export", "--dir", s.dir, "--account", dataAccount, "--out", at("events.parquet"), "--since", "1h")
+	if strings.Contains(out, " 0 events") {
+		t.Errorf("exported: %s", out)
+	}
+	s.lakegate(append([]string{"audit", "export", "--out", at("delivered.parquet")}, files...)...)
+	s.lakegate("audit", "export", "--dir", s.dir, "--account", dataAccount, "--out", at("mine.parquet"), "--person", mateo, "--object", "s3://"+storyLake+"/home/*", "--data")
+	s.lakegate("audit", "export", "--dir", s.dir, "--account", dataAccount, "--out", at("mine.jsonl"), "--format", "jsonl", "--person", mateo, "--object", "s3://"+storyLake+"/home/*", "--data")
+	if info, err := os.Stat(at("mine.jsonl")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the export: %v, %v", info, err)
+	}
+	for name, args := range map[string][]string{
+		"a file that there is":   {"--dir", s.dir, "--out", at("mine.jsonl")},
+		"what no trail delivers": {"--out", at("none.parquet"), at("grants.json")},
+		"flags for files":        {"--out", at("none.parquet"), "--person", mateo, files[0]},
+		"another account":        {"--dir", s.dir, "--account", dataAccount, "--of", centerAccount, "--out", at("none.parquet")},
+	} {
+		if out, err := exec.Command(binary, append([]string{"audit", "export"}, args...)...).CombinedOutput(); err == nil {
+			t.Errorf("%s is exported: %s", name, out)
+		}
+	}
+	if left, err := filepath.Glob(at("*none.parquet*")); err != nil || len(left) > 0 {
+		t.Errorf("what failed left %v, %v", left, err)
+	}
+	if left, err := filepath.Glob(at(".*")); err != nil || len(left) > 0 {
+		t.Errorf("what failed left %v, %v", left, err)
 	}
 }
 
