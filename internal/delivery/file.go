@@ -92,7 +92,7 @@ func (d *Deliverer) fill(ctx context.Context, t *Trail, f *file, from, to trail.
 			return errEnough
 		}
 		reached = next
-		var e event
+		var e trail.Gist
 		if err := json.Unmarshal(record, &e); err != nil {
 			return fmt.Errorf("a record of the audit log before %s: %w", next, err)
 		}
@@ -166,7 +166,7 @@ func (t *Trail) owns(key string) bool {
 var errEnough = errors.New("enough")
 
 // concerns reports whether a trail wants an event. One that was stopped wants what happened before.
-func (d *Deliverer) concerns(t *Trail, e *event) bool {
+func (d *Deliverer) concerns(t *Trail, e *trail.Gist) bool {
 	if account := e.Recipient; account != t.Account && (account != "" || t.Account != d.Management) {
 		return false
 	}

@@ -3,10 +3,10 @@ package delivery
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/lakegate/lakegate/internal/api/cloudtrail"
+	"github.com/lakegate/lakegate/internal/trail"
 	"github.com/lakegate/lakegate/internal/wire"
 )
 
@@ -24,49 +24,7 @@ const (
 	maxAdvancedValues = 500
 )
 
-// event is what selectors know of a record.
-type event struct {
-	EventTime       string `json:"eventTime"`
-	EventSource     string `json:"eventSource"`
-	EventName       string `json:"eventName"`
-	EventType       string `json:"eventType"`
-	ErrorCode       string `json:"errorCode"`
-	ReadOnly        bool   `json:"readOnly"`
-	ManagementEvent bool   `json:"managementEvent"`
-	Recipient       string `json:"recipientAccountId"`
-	UserIdentity    struct {
-		ARN string `json:"arn"`
-	} `json:"userIdentity"`
-	Resources []struct {
-		Type string `json:"type"`
-		ARN  string `json:"ARN"`
-	} `json:"resources"`
-	Parameters struct {
-		Prefix string `json:"prefix"`
-	} `json:"requestParameters"`
-}
-
-const (
-	objectType = "AWS::S3::Object"
-	bucketType = "AWS::S3::Bucket"
-)
-
-// objects are the ARNs of the objects that a data event is about. A listing is about the beginning of their names.
-func (e *event) objects() (arns []string) {
-	bucket := ""
-	for _, r := range e.Resources {
-		switch r.Type {
-		case objectType:
-			arns = append(arns, r.ARN)
-		case bucketType:
-			bucket = r.ARN
-		}
-	}
-	if len(arns) == 0 && bucket != "" {
-		arns = append(arns, bucket+"/"+e.Parameters.Prefix)
-	}
-	return arns
-}
+const objectType = trail.ObjectType
 
 // standard reports whether a trail has the selectors that one has of itself.
 func (s *Selection) standard() bool {
@@ -82,7 +40,7 @@ func (s *Selection) standard() bool {
 }
 
 // wants reports whether an event is selected.
-func (s *Selection) wants(e *event) bool {
+func (s *Selection) wants(e *trail.Gist) bool {
 	if len(s.Advanced) > 0 {
 		return slices.ContainsFunc(s.Advanced, func(a cloudtrail.AdvancedEventSelector) bool {
 			return !slices.ContainsFunc(a.FieldSelectors, func(f cloudtrail.AdvancedFieldSelector) bool { return !fits(&f, e) })
@@ -95,7 +53,7 @@ func (s *Selection) wants(e *event) bool {
 }
 
 // selects is a basic selector, all of whose members are set.
-func selects(b *cloudtrail.EventSelector, e *event) bool {
+func selects(b *cloudtrail.EventSelector, e *trail.Gist) bool {
 	switch *b.ReadWriteType {
 	case cloudtrail.ReadWriteTypeReadOnly:
 		if !e.ReadOnly {
@@ -109,7 +67,7 @@ func selects(b *cloudtrail.EventSelector, e *event) bool {
 	if e.ManagementEvent {
 		return *b.IncludeManagementEvents && !slices.Contains(b.ExcludeManagementEventSources, e.EventSource)
 	}
-	for _, object := range e.objects() {
+	for _, object := range e.Objects() {
 		for _, d := range b.DataResources {
 			for _, value := range d.Values {
 				if value == allObjects || strings.HasPrefix(object, value) {
@@ -124,53 +82,10 @@ func selects(b *cloudtrail.EventSelector, e *event) bool {
 // allObjects stands for the objects of all buckets.
 const allObjects = "arn:aws:s3"
 
-// fits is one condition of an advanced selector: one of the values that are wanted is there, and none that is not.
-func fits(f *cloudtrail.AdvancedFieldSelector, e *event) bool {
-	values := e.field(f.Field)
-	any := func(wanted []string, is func(value, wanted string) bool) bool {
-		return slices.ContainsFunc(values, func(v string) bool {
-			return slices.ContainsFunc(wanted, func(w string) bool { return is(v, w) })
-		})
-	}
-	equal := func(v, w string) bool { return v == w }
-	if any(f.NotEquals, equal) || any(f.NotStartsWith, strings.HasPrefix) || any(f.NotEndsWith, strings.HasSuffix) {
-		return false
-	}
-	if len(f.Equals)+len(f.StartsWith)+len(f.EndsWith) == 0 {
-		return true
-	}
-	return any(f.Equals, equal) || any(f.StartsWith, strings.HasPrefix) || any(f.EndsWith, strings.HasSuffix)
-}
-
-// field is what an event has of a field; of resources there can be several.
-func (e *event) field(name string) []string {
-	switch name {
-	case "eventCategory":
-		if e.ManagementEvent {
-			return []string{"Management"}
-		}
-		return []string{"Data"}
-	case "readOnly":
-		return []string{strconv.FormatBool(e.ReadOnly)}
-	case "eventSource":
-		return []string{e.EventSource}
-	case "eventName":
-		return []string{e.EventName}
-	case "eventType":
-		return []string{e.EventType}
-	case "errorCode":
-		return []string{e.ErrorCode}
-	case "userIdentity.arn":
-		return []string{e.UserIdentity.ARN}
-	case "resources.type":
-		if e.ManagementEvent {
-			return nil
-		}
-		return []string{objectType}
-	case "resources.ARN":
-		return e.objects()
-	}
-	return nil
+// fits is one condition of an advanced selector.
+func fits(f *cloudtrail.AdvancedFieldSelector, e *trail.Gist) bool {
+	c := trail.Condition{Equals: f.Equals, NotEquals: f.NotEquals, StartsWith: f.StartsWith, NotStartsWith: f.NotStartsWith, EndsWith: f.EndsWith, NotEndsWith: f.NotEndsWith}
+	return c.Holds(e.Field(f.Field))
 }
 
 // checkBasic holds basic selectors against CloudTrail's rules and fills in what they leave out.

@@ -18,15 +18,16 @@ func (r *rooms) openSinks(cfg *Config, db *store.DB) (*sink.Sinks, error) {
 
 // sinks tells at /metrics what receivers of sinks did not take for good. The rest is told of followers.
 type sinks struct {
-	all             *sink.Sinks
-	rejected, aside *prometheus.Desc
+	all                         *sink.Sinks
+	rejected, aside, unselected *prometheus.Desc
 }
 
 func (m *meter) watchSinks(s *sink.Sinks) {
 	m.registry.MustRegister(&sinks{
-		all:      s,
-		rejected: prometheus.NewDesc("lakegate_audit_sink_rejected_total", "Records that the receiver of a sink has rejected for good since the start.", []string{"sink"}, nil),
-		aside:    prometheus.NewDesc("lakegate_audit_sink_set_aside_total", "Records that were set aside since the start, because they are too large for the receiver of a sink.", []string{"sink"}, nil),
+		all:        s,
+		rejected:   prometheus.NewDesc("lakegate_audit_sink_rejected_total", "Records that the receiver of a sink has rejected for good since the start.", []string{"sink"}, nil),
+		aside:      prometheus.NewDesc("lakegate_audit_sink_set_aside_total", "Records that were set aside since the start, because they are too large for the receiver of a sink.", []string{"sink"}, nil),
+		unselected: prometheus.NewDesc("lakegate_audit_sink_unselected_total", "Records that a sink does not want and that were passed over since the start.", []string{"sink"}, nil),
 	})
 }
 
@@ -34,6 +35,7 @@ func (m *meter) watchSinks(s *sink.Sinks) {
 func (s *sinks) Describe(to chan<- *prometheus.Desc) {
 	to <- s.rejected
 	to <- s.aside
+	to <- s.unselected
 }
 
 // Collect implements prometheus.Collector.
@@ -41,5 +43,6 @@ func (s *sinks) Collect(to chan<- prometheus.Metric) {
 	for _, c := range s.all.Counts() {
 		to <- prometheus.MustNewConstMetric(s.rejected, prometheus.CounterValue, float64(c.Rejected), c.Sink)
 		to <- prometheus.MustNewConstMetric(s.aside, prometheus.CounterValue, float64(c.SetAside), c.Sink)
+		to <- prometheus.MustNewConstMetric(s.unselected, prometheus.CounterValue, float64(c.Unselected), c.Sink)
 	}
 }

@@ -23,6 +23,9 @@ type Config struct {
 	// file 200.
 	GatherMilliseconds int `yaml:"gather_milliseconds"`
 
+	// Select says which records the sink wants; none is all. Its place moves over the others.
+	Select Selection `yaml:"select"`
+
 	File    *File         `yaml:"file"`
 	Webhook *Webhook      `yaml:"webhook"`
 	OTLP    *OTLP         `yaml:"otlp"`
@@ -69,6 +72,9 @@ func (c *Config) check() error {
 		return fmt.Errorf("bytes %d: want 1 to %d", c.Bytes, maxBytes)
 	case c.GatherMilliseconds < 0 || c.GatherMilliseconds > maxGather:
 		return fmt.Errorf("gather_milliseconds %d: want 1 to %d", c.GatherMilliseconds, maxGather)
+	}
+	if err := c.Select.check(); err != nil {
+		return err
 	}
 	kinds := 0
 	var err error

@@ -44,13 +44,15 @@ type Sinks struct {
 
 // running is a sink at work.
 type running struct {
-	name     string
-	follower trail.Follower
-	receiver receiver
-	log      *slog.Logger
+	name      string
+	follower  trail.Follower
+	receiver  receiver
+	log       *slog.Logger
+	selection Selection
 	// asidePath is the file of records that are too large for the receiver, aside how many there came since the start.
-	asidePath       string
-	rejected, aside atomic.Int64
+	asidePath string
+	// unselected is how many were passed over.
+	rejected, aside, unselected atomic.Int64
 }
 
 // prefix is that of the names by which the log knows sinks.
@@ -95,7 +97,7 @@ func Open(all []Config, env Env) (s *Sinks, err error) {
 }
 
 func (s *Sinks) prepare(c *Config) (r *running, err error) {
-	r = &running{name: c.Name, log: s.env.Log, asidePath: filepath.Join(s.env.AuditDir, asideFolder, c.Name+".jsonl")}
+	r = &running{name: c.Name, selection: c.Select, log: s.env.Log, asidePath: filepath.Join(s.env.AuditDir, asideFolder, c.Name+".jsonl")}
 	node := s.env.Audit.Node()
 	switch {
 	case c.File != nil:
@@ -114,7 +116,7 @@ func (s *Sinks) prepare(c *Config) (r *running, err error) {
 		return nil, err
 	}
 	r.follower = trail.Follower{
-		Name: prefix + c.Name, Most: c.Records, Bytes: c.Bytes, Gather: c.gather(), Deliver: r.deliver,
+		Name: prefix + c.Name, Most: c.Records, Bytes: c.Bytes, Gather: c.gather(), Deliver: r.chosen,
 		Gap: func(ctx context.Context, g trail.Gap) error {
 			return r.deliver(ctx, []trail.Line{{Next: g.To, Record: missing(g, node, s.env.Region, s.env.Now())}})
 		},
@@ -132,6 +134,18 @@ func (s *Sinks) Start() {
 	for _, r := range s.all {
 		s.work.Go(func() { s.run(ctx, r) })
 	}
+}
+
+// chosen delivers what the sink wants of lines that it has not had.
+func (r *running) chosen(ctx context.Context, lines []trail.Line) error {
+	wanted := r.selection.of(lines)
+	if len(wanted) > 0 {
+		if err := r.deliver(ctx, wanted); err != nil {
+			return err
+		}
+	}
+	r.unselected.Add(int64(len(lines) - len(wanted)))
+	return nil
 }
 
 // again is how long a sink waits whose place in the log could not be read or kept at its start.
@@ -171,14 +185,15 @@ func (s *Sinks) Close() error {
 // Count is what became of records, since the start, that a receiver did not take.
 type Count struct {
 	Sink string
-	// Rejected for good, as collectors of OpenTelemetry may; SetAside because they are too large.
-	Rejected, SetAside int64
+	// Rejected for good, as collectors of OpenTelemetry may; SetAside because they are too large; Unselected because the
+	// sink does not want them.
+	Rejected, SetAside, Unselected int64
 }
 
 // Counts are those of all sinks.
 func (s *Sinks) Counts() (all []Count) {
 	for _, r := range s.all {
-		all = append(all, Count{r.name, r.rejected.Load(), r.aside.Load()})
+		all = append(all, Count{r.name, r.rejected.Load(), r.aside.Load(), r.unselected.Load()})
 	}
 	return all
 }
