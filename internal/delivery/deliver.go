@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lakegate/lakegate/internal/authz"
@@ -50,6 +51,8 @@ type Deliverer struct {
 	// last is when each trail was last looked after.
 	mu   sync.Mutex
 	last map[string]time.Time
+
+	damaged atomic.Int64
 
 	stop func()
 	done sync.WaitGroup
@@ -117,25 +120,31 @@ func (d *Deliverer) Tend(ctx context.Context) error {
 		return fmt.Errorf("read trails: %w", err)
 	}
 	there := make(map[string]bool, len(all))
+	// What goes wrong with one trail keeps no other waiting.
+	var errs []error
 	for _, t := range all {
 		there[t.place()] = true
 		if err := d.tend(ctx, t); err != nil {
-			return err
+			errs = append(errs, err)
+		}
+		if ctx.Err() != nil {
+			return errors.Join(errs...)
 		}
 	}
 	known, err := d.Audit.Known()
 	if err != nil {
-		return err
+		return errors.Join(append(errs, err)...)
 	}
 	for _, name := range known {
 		if strings.HasPrefix(name, placePrefix) && !there[name] {
-			if err := d.Audit.Forget(name); err != nil {
-				return err
-			}
+			errs = append(errs, d.Audit.Forget(name))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
+
+// Damaged counts the places of the audit log that somebody has altered and of which trails were told since the start.
+func (d *Deliverer) Damaged() int64 { return d.damaged.Load() }
 
 const placePrefix = "trail-"
 

@@ -87,19 +87,26 @@ func unique() string {
 func (d *Deliverer) fill(ctx context.Context, t *Trail, f *file, from, to trail.Position) (trail.Position, error) {
 	w := newRecords()
 	reached := from
-	err := d.Audit.Read(ctx, from, func(next trail.Position, record []byte) error {
+	var damage []string
+	err := d.Audit.Lines(ctx, from, func(l trail.Line) error {
 		if reached == to || w.full() {
 			return errEnough
 		}
-		reached = next
+		reached = l.Next
 		var e trail.Gist
-		if err := json.Unmarshal(record, &e); err != nil {
-			return fmt.Errorf("a record of the audit log before %s: %w", next, err)
+		if l.Damage == "" {
+			if json.Unmarshal(l.Record, &e) == nil {
+				if !d.concerns(t, &e) {
+					return nil
+				}
+				return w.add(l.Record, e.EventTime)
+			}
+			l.Damage = trail.NoJSON
 		}
-		if !d.concerns(t, &e) {
-			return nil
-		}
-		return w.add(record, e.EventTime)
+		// Nobody knows whose the record was, nor what it was about: each trail is told, whatever it selects.
+		damage = append(damage, l.Damage+", before "+l.Next.String())
+		now := d.DB.Now()
+		return w.add(trail.DamagedRecord(l, d.Region, now), now.UTC().Format(timeFormat))
 	})
 	if errors.Is(err, errEnough) {
 		err = nil
@@ -134,7 +141,7 @@ func (d *Deliverer) fill(ctx context.Context, t *Trail, f *file, from, to trail.
 		return from, errRefused
 	}
 	f.ends, f.written, f.sums, f.oldest, f.newest = reached.String(), now, sums, w.oldest, w.newest
-	return reached, d.DB.Update(ctx, func(tx *store.Tx) error {
+	err = d.DB.Update(ctx, func(tx *store.Tx) error {
 		if err := f.done(ctx, tx); err != nil {
 			return err
 		}
@@ -143,8 +150,19 @@ func (d *Deliverer) fill(ctx context.Context, t *Trail, f *file, from, to trail.
 				return err
 			}
 		}
-		return t.note(ctx, tx, now, "")
+		if err := t.note(ctx, tx, now, ""); err != nil || len(damage) == 0 {
+			return err
+		}
+		return t.note(ctx, tx, now, failure(fmt.Errorf("the audit log has been altered in %d places, in whose stead AuditRecordDamaged is delivered; the first: %s", len(damage), damage[0])))
 	})
+	if err != nil {
+		return from, err
+	}
+	for _, what := range damage {
+		d.damaged.Add(1)
+		d.Log.ErrorContext(ctx, "the audit log has been altered; a trail was told so in the place of what stands there", slog.String("trail", t.ARN(d.Region)), slog.String("damage", what))
+	}
+	return reached, nil
 }
 
 // refused notes why a file was not taken. A plan for a bucket or a prefix that is not the trail's any more is made anew.

@@ -53,6 +53,7 @@ type house struct {
 type node struct {
 	*delivery.Service
 	log *trail.Log
+	dir string
 }
 
 // embedded is the storage, whose writes can fail before or after they are done.
@@ -139,13 +140,14 @@ func open(t *testing.T, engine string) *house {
 // join starts another node.
 func (h *house) join() *node {
 	h.t.Helper()
-	log, _, err := trail.OpenLog(trail.LogConfig{Dir: h.t.TempDir(), Now: h.now, Keep: time.Hour, SegmentSize: 4 << 10, Hold: 1})
+	dir := h.t.TempDir()
+	log, _, err := trail.OpenLog(trail.LogConfig{Dir: dir, Now: h.now, Keep: time.Hour, SegmentSize: 4 << 10, Hold: 1})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(func() { _ = log.Close() })
 	a := &authz.Authorizer{Policies: administrators{}}
-	n := &node{log: log, Service: &delivery.Service{Authorizer: a, Deliverer: &delivery.Deliverer{
+	n := &node{log: log, dir: dir, Service: &delivery.Service{Authorizer: a, Deliverer: &delivery.Deliverer{
 		DB: h.db, Audit: log, Buckets: h.buckets, Objects: h.objects, Decider: a, Region: region, Management: account, Log: slog.New(slog.DiscardHandler),
 	}}}
 	h.nodes = append(h.nodes, n)
@@ -160,6 +162,16 @@ func (h *house) allow(name string) {
 		{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":"s3:PutObject","Resource":"arn:aws:s3:::%[1]s/AWSLogs/%[3]s/*",
 		 "Condition":{"StringEquals":{"aws:SourceArn":"%[2]s","aws:SourceAccount":"%[3]s","s3:x-amz-acl":"bucket-owner-full-control"}}}]}`,
 		lake, "arn:aws:cloudtrail:"+region+":"+account+":trail/"+name, account)
+	if err := h.buckets.PutPolicy(h.t.Context(), lake, []byte(text)); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// allowAll gives the bucket a policy for all trails and prefixes of the account.
+func (h *house) allowAll() {
+	h.t.Helper()
+	text := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":["s3:GetBucketAcl","s3:PutObject"],
+		"Resource":["arn:aws:s3:::%[1]s","arn:aws:s3:::%[1]s/*"]}]}`, lake)
 	if err := h.buckets.PutPolicy(h.t.Context(), lake, []byte(text)); err != nil {
 		h.t.Fatal(err)
 	}

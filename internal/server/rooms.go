@@ -278,6 +278,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	meter.follow("lakegate_audit_dropped_total", "Records that LookupEvents lacks, because they came faster than the database took them.", func() float64 { return float64(r.trail.Dropped()) })
 	meter.watchFollowers(r.trail.Log())
 	meter.watchSinks(r.sinks)
+	meter.follow("lakegate_audit_trails_damaged_total", "Places of the audit log that somebody has altered and of which trails were told since the start.", func() float64 { return float64(r.deliverer.Damaged()) })
 	if r.ldap != nil {
 		meter.followLDAP(r.ldap)
 	}

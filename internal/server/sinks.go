@@ -18,8 +18,8 @@ func (r *rooms) openSinks(cfg *Config, db *store.DB) (*sink.Sinks, error) {
 
 // sinks tells at /metrics what receivers of sinks did not take for good. The rest is told of followers.
 type sinks struct {
-	all                         *sink.Sinks
-	rejected, aside, unselected *prometheus.Desc
+	all                                  *sink.Sinks
+	rejected, aside, unselected, damaged *prometheus.Desc
 }
 
 func (m *meter) watchSinks(s *sink.Sinks) {
@@ -28,6 +28,7 @@ func (m *meter) watchSinks(s *sink.Sinks) {
 		rejected:   prometheus.NewDesc("lakegate_audit_sink_rejected_total", "Records that the receiver of a sink has rejected for good since the start.", []string{"sink"}, nil),
 		aside:      prometheus.NewDesc("lakegate_audit_sink_set_aside_total", "Records that were set aside since the start, because they are too large for the receiver of a sink.", []string{"sink"}, nil),
 		unselected: prometheus.NewDesc("lakegate_audit_sink_unselected_total", "Records that a sink does not want and that were passed over since the start.", []string{"sink"}, nil),
+		damaged:    prometheus.NewDesc("lakegate_audit_sink_damaged_total", "Places of the audit log that somebody has altered and of which a sink was told since the start.", []string{"sink"}, nil),
 	})
 }
 
@@ -36,6 +37,7 @@ func (s *sinks) Describe(to chan<- *prometheus.Desc) {
 	to <- s.rejected
 	to <- s.aside
 	to <- s.unselected
+	to <- s.damaged
 }
 
 // Collect implements prometheus.Collector.
@@ -44,5 +46,6 @@ func (s *sinks) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(s.rejected, prometheus.CounterValue, float64(c.Rejected), c.Sink)
 		to <- prometheus.MustNewConstMetric(s.aside, prometheus.CounterValue, float64(c.SetAside), c.Sink)
 		to <- prometheus.MustNewConstMetric(s.unselected, prometheus.CounterValue, float64(c.Unselected), c.Sink)
+		to <- prometheus.MustNewConstMetric(s.damaged, prometheus.CounterValue, float64(c.Damaged), c.Sink)
 	}
 }

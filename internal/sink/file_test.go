@@ -218,7 +218,7 @@ var _ receiver = (*fileSink)(nil)
 // TestMissingRecordsAreToldInTheirPlace: the record of a gap has the form of others, and the same id whenever it is told.
 func TestMissingRecordsAreToldInTheirPlace(t *testing.T) {
 	g := trail.Gap{From: trail.Position{Node: "n", Segment: 1, Offset: 7}, To: trail.Position{Node: "n", Segment: 9}, Entries: 12}
-	one, two := missing(g, "n", "eu-central-1", start), missing(g, "n", "eu-central-1", start.Add(time.Hour))
+	one, two := trail.MissingRecord(g, "n", "eu-central-1", start), trail.MissingRecord(g, "n", "eu-central-1", start.Add(time.Hour))
 	if idOf(t, one) == "" || idOf(t, one) != idOf(t, two) {
 		t.Errorf("ids %s and %s", idOf(t, one), idOf(t, two))
 	}
@@ -230,7 +230,7 @@ func TestMissingRecordsAreToldInTheirPlace(t *testing.T) {
 		t.Errorf("got %s\nwant %s", one, want)
 	}
 	g.To.Segment++
-	if idOf(t, missing(g, "n", "eu-central-1", start)) == idOf(t, one) {
+	if idOf(t, trail.MissingRecord(g, "n", "eu-central-1", start)) == idOf(t, one) {
 		t.Error("another gap has the same id")
 	}
 }

@@ -108,7 +108,7 @@ func (s Selection) of(lines []trail.Line) []trail.Line {
 	}
 	chosen := make([]trail.Line, 0, len(lines))
 	for _, l := range lines {
-		if s.wants(l.Record) {
+		if l.Damage != "" || s.wants(l.Record) {
 			chosen = append(chosen, l)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,7 +53,9 @@ type running struct {
 	// asidePath is the file of records that are too large for the receiver, aside how many there came since the start.
 	asidePath string
 	// unselected is how many were passed over.
-	rejected, aside, unselected atomic.Int64
+	rejected, aside, unselected, damaged atomic.Int64
+	region                               string
+	now                                  func() time.Time
 }
 
 // prefix is that of the names by which the log knows sinks.
@@ -97,7 +100,7 @@ func Open(all []Config, env Env) (s *Sinks, err error) {
 }
 
 func (s *Sinks) prepare(c *Config) (r *running, err error) {
-	r = &running{name: c.Name, selection: c.Select, log: s.env.Log, asidePath: filepath.Join(s.env.AuditDir, asideFolder, c.Name+".jsonl")}
+	r = &running{name: c.Name, selection: c.Select, region: s.env.Region, now: s.env.Now, log: s.env.Log, asidePath: filepath.Join(s.env.AuditDir, asideFolder, c.Name+".jsonl")}
 	node := s.env.Audit.Node()
 	switch {
 	case c.File != nil:
@@ -118,7 +121,7 @@ func (s *Sinks) prepare(c *Config) (r *running, err error) {
 	r.follower = trail.Follower{
 		Name: prefix + c.Name, Most: c.Records, Bytes: c.Bytes, Gather: c.gather(), Deliver: r.chosen,
 		Gap: func(ctx context.Context, g trail.Gap) error {
-			return r.deliver(ctx, []trail.Line{{Next: g.To, Record: missing(g, node, s.env.Region, s.env.Now())}})
+			return r.deliver(ctx, []trail.Line{{Next: g.To, Record: trail.MissingRecord(g, node, s.env.Region, s.env.Now())}})
 		},
 	}
 	if c.From == fromNow {
@@ -138,14 +141,36 @@ func (s *Sinks) Start() {
 
 // chosen delivers what the sink wants of lines that it has not had.
 func (r *running) chosen(ctx context.Context, lines []trail.Line) error {
-	wanted := r.selection.of(lines)
+	mended, damage := r.mended(lines)
+	wanted := r.selection.of(mended)
 	if len(wanted) > 0 {
 		if err := r.deliver(ctx, wanted); err != nil {
 			return err
 		}
 	}
 	r.unselected.Add(int64(len(lines) - len(wanted)))
+	for _, l := range damage {
+		r.damaged.Add(1)
+		r.log.ErrorContext(ctx, "the audit log has been altered; a sink was told so in the place of what stands there", slog.String("sink", r.name),
+			slog.String("before", l.Next.String()), slog.String("damage", l.Damage))
+	}
 	return nil
+}
+
+// mended has a record in the place of each damage. The lines stay as they are: they may have to be delivered again.
+func (r *running) mended(lines []trail.Line) (all, damage []trail.Line) {
+	all = lines
+	for i, l := range lines {
+		if l.Damage == "" {
+			continue
+		}
+		if damage == nil {
+			all = slices.Clone(lines)
+		}
+		damage = append(damage, l)
+		all[i].Record = trail.DamagedRecord(l, r.region, r.now())
+	}
+	return all, damage
 }
 
 // again is how long a sink waits whose place in the log could not be read or kept at its start.
@@ -186,14 +211,14 @@ func (s *Sinks) Close() error {
 type Count struct {
 	Sink string
 	// Rejected for good, as collectors of OpenTelemetry may; SetAside because they are too large; Unselected because the
-	// sink does not want them.
-	Rejected, SetAside, Unselected int64
+	// sink does not want them. Damaged are places of the log that somebody has altered, of each of which a record tells.
+	Rejected, SetAside, Unselected, Damaged int64
 }
 
 // Counts are those of all sinks.
 func (s *Sinks) Counts() (all []Count) {
 	for _, r := range s.all {
-		all = append(all, Count{r.name, r.rejected.Load(), r.aside.Load(), r.unselected.Load()})
+		all = append(all, Count{r.name, r.rejected.Load(), r.aside.Load(), r.unselected.Load(), r.damaged.Load()})
 	}
 	return all
 }

@@ -85,7 +85,7 @@ func (w *webhook) mend(lines []trail.Line) (mended []trail.Line, any bool) {
 	mended = slices.Clone(lines)
 	for i := range mended {
 		if !json.Valid(mended[i].Record) {
-			mended[i].Record, any = damaged(mended[i], w.region, w.now()), true
+			mended[i].Record, any = trail.DamagedRecord(mended[i], w.region, w.now()), true
 		}
 	}
 	return mended, any

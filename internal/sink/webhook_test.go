@@ -356,7 +356,7 @@ func TestWebhookOfAnAlteredLog(t *testing.T) {
 		if err := w.Deliver(t.Context(), all); err != nil {
 			t.Fatal(err)
 		}
-		if got := got.all(); len(got) != 3 || got[0] != "1" || got[1] != idOf(t, damaged(all[1], "", start)) || got[2] != "3" {
+		if got := got.all(); len(got) != 3 || got[0] != "1" || got[1] != idOf(t, trail.DamagedRecord(all[1], "", start)) || got[2] != "3" {
 			t.Errorf("got %v", got)
 		}
 	}

@@ -30,10 +30,12 @@ type Follower struct {
 	Gather time.Duration
 }
 
-// Line is a record and the position behind it.
+// Line is a record and the position behind it. With Damage, which says what is wrong, the log has been altered there, and
+// Record is no record: what stands in its place, or nothing.
 type Line struct {
 	Next   Position
 	Record []byte
+	Damage string
 }
 
 // Gap says that a follower came too late: records were removed, since their time was over and the log may hold only so
@@ -167,8 +169,8 @@ func (w *following) catchUp(ctx context.Context, at mileage) (mileage, error) {
 		lines, size = lines[:0], 0
 		return nil
 	}
-	err := w.log.Read(ctx, at.position, func(next Position, record []byte) error {
-		if len(lines) > 0 && (len(lines) >= w.Most || size+len(record) > w.Bytes) {
+	err := w.log.Lines(ctx, at.position, func(l Line) error {
+		if len(lines) > 0 && (len(lines) >= w.Most || size+len(l.Record) > w.Bytes) {
 			if err := hand(); err != nil {
 				return err
 			}
@@ -178,8 +180,8 @@ func (w *following) catchUp(ctx context.Context, at mileage) (mileage, error) {
 		if len(lines) < cap(lines) {
 			memory = lines[:len(lines)+1][len(lines)].Record[:0]
 		}
-		lines = append(lines, Line{Next: next, Record: append(memory, record...)})
-		size += len(record)
+		lines = append(lines, Line{Next: l.Next, Record: append(memory, l.Record...), Damage: l.Damage})
+		size += len(l.Record)
 		return nil
 	})
 	if err != nil {

@@ -209,13 +209,14 @@ func (l *Log) loggedAlready(ctx context.Context, ids map[string]bool) (map[strin
 		return nil, err
 	}
 	for _, s := range all[max(0, len(all)-lookBackSegments):] {
-		err := readSegment(ctx, l.cfg.Dir, Position{Node: l.node, Segment: s.number}, -1, func(_ Position, record []byte) error {
+		err := readSegment(ctx, l.cfg.Dir, Position{Node: l.node, Segment: s.number}, -1, undamaged(func(_ Position, record []byte) error {
 			if id := eventID(record); ids[id] {
 				found[id] = true
 			}
 			return nil
-		})
-		if err != nil {
+		}))
+		// What is spoilt is told elsewhere; at the worst an event is there twice, with the same id.
+		if _, damaged := errors.AsType[*spoiltError](err); err != nil && !damaged {
 			return nil, err
 		}
 	}

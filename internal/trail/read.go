@@ -56,6 +56,21 @@ var (
 // was appended, without its hash, and is visit's to keep only until it returns. An error of visit ends the reading and is
 // returned as it is. Lines that are no whole records are passed over: Verify tells of them.
 func (l *Log) Read(ctx context.Context, from Position, visit func(next Position, record []byte) error) error {
+	return l.Lines(ctx, from, undamaged(visit))
+}
+
+// undamaged passes over damage.
+func undamaged(visit func(next Position, record []byte) error) func(Line) error {
+	return func(l Line) error {
+		if l.Damage != "" {
+			return nil
+		}
+		return visit(l.Next, l.Record)
+	}
+}
+
+// Lines is Read that tells of damage as well: whoever is brought the log must not miss what somebody has spoilt.
+func (l *Log) Lines(ctx context.Context, from Position, visit func(Line) error) error {
 	end := l.Position()
 	if from != (Position{}) && (from.Node != l.node || from.Segment > end.Segment || from.Segment == end.Segment && from.Offset > end.Offset) {
 		return fmt.Errorf("read audit log from %s: %w", from, ErrPositionUnknown)
@@ -103,11 +118,11 @@ func ReadDir(ctx context.Context, dir string, from Position, visit func(next Pos
 	if from != (Position{}) && (from.Node != node || from.Segment > last) {
 		return fmt.Errorf("read audit log from %s: %w", from, ErrPositionUnknown)
 	}
-	return read(ctx, dir, node, from, Position{Node: node, Segment: last, Offset: -1}, visit)
+	return read(ctx, dir, node, from, Position{Node: node, Segment: last, Offset: -1}, undamaged(visit))
 }
 
 // read goes through the segments up to an end, whose offset may be -1 for the last whole line.
-func read(ctx context.Context, dir, node string, from, end Position, visit func(Position, []byte) error) error {
+func read(ctx context.Context, dir, node string, from, end Position, visit func(Line) error) error {
 	all, err := segmentsIn(dir)
 	if err != nil {
 		return fmt.Errorf("read audit log: %w", err)
@@ -116,11 +131,18 @@ func read(ctx context.Context, dir, node string, from, end Position, visit func(
 	if from != (Position{}) && !found {
 		return fmt.Errorf("read audit log from %s: %w", from, ErrPositionGone)
 	}
-	for _, s := range all[start:] {
+	for i, s := range all[start:] {
 		if s.number > end.Segment {
 			break
 		}
 		p := Position{Node: node, Segment: s.number}
+		if i > 0 {
+			if before := all[start+i-1].number; s.number != before+1 {
+				if err := visit(Line{Next: p, Damage: fmt.Sprintf("what is between segments %d and %d is missing", before, s.number)}); err != nil {
+					return err
+				}
+			}
+		}
 		if s.number == from.Segment {
 			p.Offset = from.Offset
 		}
@@ -128,15 +150,42 @@ func read(ctx context.Context, dir, node string, from, end Position, visit func(
 		if s.number == end.Segment {
 			limit = end.Offset
 		}
-		if err := readSegment(ctx, dir, p, limit, visit); err != nil {
+		err := readSegment(ctx, dir, p, limit, visit)
+		if spoilt, ok := errors.AsType[*spoiltError](err); ok && start+i+1 < len(all) && s.number < end.Segment {
+			// What was written later is whole, and is not to wait for what nobody can mend.
+			next := Position{Node: node, Segment: all[start+i+1].number}
+			err = visit(Line{Next: next, Record: spoilt.rest, Damage: fmt.Sprintf("segment %d cannot be read after %d: %v", s.number, spoilt.offset, spoilt.cause)})
+		} else if ok && (errors.Is(err, errTorn) || errors.Is(err, errLong)) {
+			err = nil // where the log grows, an end that is not whole is on its way, or found by the next start
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// readSegment visits the records of one segment, up to a limit unless that is negative.
-func readSegment(ctx context.Context, dir string, p Position, limit int64, visit func(Position, []byte) error) error {
+// spoiltError says that the rest of a segment is not what was written. A disk that does not answer is another error: it may
+// answer later.
+type spoiltError struct {
+	cause  error
+	rest   []byte
+	offset int64
+}
+
+func (e *spoiltError) Error() string { return e.cause.Error() }
+func (e *spoiltError) Unwrap() error { return e.cause }
+
+// spoilt tells what no disk says from what one does.
+func spoilt(err error, rest []byte, offset int64) error {
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return err
+	}
+	return &spoiltError{cause: err, rest: rest, offset: offset}
+}
+
+// readSegment visits the lines of one segment, up to a limit unless that is negative.
+func readSegment(ctx context.Context, dir string, p Position, limit int64, visit func(Line) error) error {
 	if limit >= 0 && p.Offset >= limit {
 		return nil
 	}
@@ -145,7 +194,7 @@ func readSegment(ctx context.Context, dir string, p Position, limit int64, visit
 		return fmt.Errorf("read audit log from %s: %w", p, ErrPositionGone)
 	}
 	if err != nil {
-		return fmt.Errorf("read audit log from %s: %w", p, err)
+		return fmt.Errorf("read audit log from %s: %w", p, spoilt(err, nil, p.Offset))
 	}
 	defer func() { _ = r.close() }()
 	for limit < 0 || r.offset < limit {
@@ -153,21 +202,27 @@ func readSegment(ctx context.Context, dir string, p Position, limit int64, visit
 			return err
 		}
 		line, err := r.next()
-		if errors.Is(err, io.EOF) || errors.Is(err, errTorn) || errors.Is(err, errLong) {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read audit log from %s: %w", p, err)
+			return fmt.Errorf("read audit log from %s: %w", p, spoilt(err, line, p.Offset))
 		}
 		if limit >= 0 && r.offset > limit {
 			return nil
 		}
 		p.Offset = r.offset
+		l := Line{Next: p, Record: line}
 		record, ok := entryOf(line)
-		if !ok || isNote(record) {
+		switch {
+		case !ok:
+			l.Damage = "a line has no hash"
+		case isNote(record):
 			continue
+		default:
+			l.Record = record
 		}
-		if err := visit(p, record); err != nil {
+		if err := visit(l); err != nil {
 			return err
 		}
 	}

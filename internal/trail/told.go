@@ -1,4 +1,4 @@
-package sink
+package trail
 
 import (
 	"crypto/sha256"
@@ -7,13 +7,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"github.com/lakegate/lakegate/internal/trail"
 )
 
-// missing is the record that a sink gets in the stead of those that it came too late for. It has the shape of the others,
+// MissingRecord is what a follower gets in the stead of records that it came too late for. It has the shape of the others,
 // so that no receiver needs to know a second one, and the same eventID whenever it is told of the same gap.
-func missing(g trail.Gap, node, region string, now time.Time) []byte {
+func MissingRecord(g Gap, node, region string, now time.Time) []byte {
 	details := map[string]any{"node": node, "from": g.From.String(), "to": g.To.String()}
 	if g.Entries > 0 {
 		details["entriesAtMost"] = g.Entries
@@ -21,12 +19,22 @@ func missing(g trail.Gap, node, region string, now time.Time) []byte {
 	return own("AuditRecordsMissing", node+" "+g.From.String()+" "+g.To.String(), region, now, details)
 }
 
-// damaged is the record that a sink gets in the stead of a line of the log that is none.
-func damaged(l trail.Line, region string, now time.Time) []byte {
+// DamagedRecord is what a follower gets in the stead of what is no record, since somebody has altered the log. It tells
+// where and what, by its hash: what stands there is not believed.
+func DamagedRecord(l Line, region string, now time.Time) []byte {
 	sum := sha256.Sum256(l.Record)
 	digest := hex.EncodeToString(sum[:])
-	return own("AuditRecordDamaged", digest, region, now, map[string]any{"node": l.Next.Node, "before": l.Next.String(), "bytes": len(l.Record), "sha256": digest})
+	damage := l.Damage
+	if damage == "" {
+		damage = NoJSON
+	}
+	return own("AuditRecordDamaged", l.Next.String()+" "+digest, region, now, map[string]any{
+		"node": l.Next.Node, "before": l.Next.String(), "damage": damage, "bytes": len(l.Record), "sha256": digest,
+	})
 }
+
+// NoJSON is the damage of a line that is in the log's form and yet no record.
+const NoJSON = "a line is no JSON"
 
 // own is a record of the log's own, whose eventID comes from what it is about.
 func own(name, about, region string, now time.Time, details map[string]any) []byte {
