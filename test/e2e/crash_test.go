@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 
@@ -53,7 +54,7 @@ func (a *answered) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // TestCrashesLoseNoAnsweredRequest kills the server again and again while clients read, write, are refused and change
-// what it administers. Every request that was answered has its record, in one chain over all starts.
+// what it administers. Every request that was answered has its record, in one chain over all starts, and what was stored is there.
 func TestCrashesLoseNoAnsweredRequest(t *testing.T) {
 	crashes := 40
 	if testing.Short() {
@@ -71,6 +72,7 @@ func TestCrashesLoseNoAnsweredRequest(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // moments of a test
 	cut := 0
+	var kept map[string]bool
 	for round := range crashes + 1 {
 		p.launch()
 		cfg := (&story{world: &world{process: p, t: t}}).administrator(dataAccount)
@@ -100,6 +102,7 @@ func TestCrashesLoseNoAnsweredRequest(t *testing.T) {
 		} else {
 			stop()
 			clients.Wait()
+			kept = keptObjects(t, storage(cfg))
 			p.stop()
 		}
 		cut += strings.Count(p.log.String(), "cut off the end of the audit log")
@@ -141,17 +144,44 @@ func TestCrashesLoseNoAnsweredRequest(t *testing.T) {
 		t.Errorf("%d answers prove nothing", len(seen.ids))
 	}
 	t.Logf("%d crashes, %d answers, %d records, %d missing, %d records twice, %d torn ends cut", crashes, len(seen.ids), v.Records, missing, twice, cut)
+	lost := 0
+	for _, what := range seen.ids {
+		if path, ok := strings.CutPrefix(what, "PUT /lake/"); ok && strings.HasPrefix(path, "some/") && strings.HasSuffix(path, " 200 OK") && !kept[strings.TrimSuffix(path, " 200 OK")] {
+			if lost++; lost < 10 {
+				t.Errorf("%s was answered and is not there", what)
+			}
+		}
+	}
 	if out := p.lakegate("audit", "verify", "--dir", p.dir); !strings.Contains(out, "The chain holds") {
 		t.Errorf("verify tells\n%s", out)
 	}
 }
 
+// keptObjects are the keys that the bucket has in the end.
+func keptObjects(t *testing.T, c *s3.Client) map[string]bool {
+	t.Helper()
+	kept := map[string]bool{}
+	pages := s3.NewListObjectsV2Paginator(c, &s3.ListObjectsV2Input{Bucket: aws.String("lake"), Prefix: aws.String("some/")})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range page.Contents {
+			kept[*o.Key] = true
+		}
+	}
+	return kept
+}
+
 // load is what one client does until it is stopped: it does not matter what becomes of a request.
 func load(ctx context.Context, cfg aws.Config, name string) {
 	objects, users, sessions := storage(cfg), iam.NewFromConfig(cfg), sts.NewFromConfig(cfg)
-	key := aws.String("some/" + name)
+	nobody := cfg.Copy()
+	nobody.Credentials = aws.AnonymousCredentials{}
+	stranger, lake, key := storage(nobody), aws.String("lake"), aws.String("some/"+name)
 	for n := 0; ctx.Err() == nil; n++ {
-		switch n % 6 {
+		switch n % 10 {
 		case 0:
 			_, _ = objects.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("lake"), Key: key, Body: strings.NewReader(name)})
 		case 1:
@@ -164,6 +194,16 @@ func load(ctx context.Context, cfg aws.Config, name string) {
 			_, _ = objects.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: aws.String("lake")})
 		case 5:
 			_, _ = sessions.AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::" + dataAccount + ":role/Nothing"), RoleSessionName: aws.String("x"), Tags: []types.Tag{}})
+		case 6:
+			if out, err := objects.GetObject(ctx, &s3.GetObjectInput{Bucket: lake, Key: key}); err == nil {
+				_ = out.Body.Close()
+			}
+		case 7:
+			_, _ = objects.CopyObject(ctx, &s3.CopyObjectInput{Bucket: lake, Key: aws.String("copies/" + name), CopySource: aws.String("lake/" + *key)})
+		case 8:
+			_, _ = objects.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: lake, Delete: &s3types.Delete{Objects: []s3types.ObjectIdentifier{{Key: aws.String("copies/" + name)}, {Key: aws.String("none")}}}})
+		case 9:
+			_, _ = stranger.GetObject(ctx, &s3.GetObjectInput{Bucket: lake, Key: key})
 		}
 	}
 }
