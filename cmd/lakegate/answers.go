@@ -114,6 +114,13 @@ func (c *client) pages(ctx context.Context, operation string, in map[string]any,
 		if err := json.Unmarshal(answer[list], &all); err != nil {
 			return fmt.Errorf("read answer to %s: %w", operation, err)
 		}
+		if lacks, ok := answer["Incomplete"]; ok {
+			var what []string
+			if err := json.Unmarshal(lacks, &what); err != nil {
+				return fmt.Errorf("read answer to %s: %w", operation, err)
+			}
+			c.gaps.tell(what)
+		}
 		var raw []json.RawMessage
 		var rows [][]string
 		for _, r := range all {

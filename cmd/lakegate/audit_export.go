@@ -36,7 +36,7 @@ func (c *auditExport) Run(ctx context.Context, s *streams) error {
 			n++
 			return w.Add(record)
 		}
-		export := c.ofServer
+		export := func(ctx context.Context, add func([]byte) error) error { return c.ofServer(ctx, s, add) }
 		if len(c.Files) > 0 {
 			export = c.ofFiles
 		}
@@ -53,11 +53,12 @@ func (c *auditExport) Run(ctx context.Context, s *streams) error {
 }
 
 // ofServer are the events that the caller may see, the oldest first.
-func (c *auditExport) ofServer(ctx context.Context, add func(record []byte) error) error {
+func (c *auditExport) ofServer(ctx context.Context, s *streams, add func(record []byte) error) error {
 	server, err := c.client(ctx)
 	if err != nil {
 		return err
 	}
+	server.gaps = &gaps{out: s.err}
 	in, err := c.request(time.Now())
 	if err != nil {
 		return err

@@ -100,6 +100,7 @@ func (c *auditQuery) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
+	server.gaps = &gaps{out: s.err}
 	in, err := c.request(time.Now())
 	if err != nil {
 		return err
@@ -126,6 +127,7 @@ func (c *auditTail) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
+	server.gaps = &gaps{out: s.err}
 	in, err := c.request(time.Now())
 	if err != nil {
 		return err
@@ -179,13 +181,17 @@ func (c *auditTail) newest(ctx context.Context, server *client, in map[string]an
 
 // eventPage is an answer to QueryEvents.
 type eventPage struct {
-	Events              []string
+	Events, Incomplete  []string
 	NextToken, Position string
 }
 
 func queryEvents(ctx context.Context, server *client, in map[string]any) (*eventPage, error) {
 	var page eventPage
-	return &page, server.call(ctx, "QueryEvents", in, &page)
+	if err := server.call(ctx, "QueryEvents", in, &page); err != nil {
+		return nil, err
+	}
+	server.gaps.tell(page.Incomplete)
+	return &page, nil
 }
 
 // showEvents shows the events that a request asks for, page by page: limit at most, 0 for all.

@@ -30,6 +30,7 @@ func (c *auditAccessReview) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
+	server.gaps = &gaps{out: s.err}
 	in := filled(map[string]string{"Group": c.Group, "AccountId": c.Grants})
 	if err := between(in, c.Since, c.Until, time.Now()); err != nil {
 		return err
@@ -85,6 +86,7 @@ func (c *auditObject) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
+	server.gaps = &gaps{out: s.err}
 	title := func(text string) {
 		if c.Format == "table" {
 			_, _ = fmt.Fprintln(s.out, text)

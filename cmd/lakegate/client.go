@@ -21,6 +21,8 @@ import (
 type client struct {
 	endpoint, region string
 	credentials      aws.Credentials
+	// gaps may be nil: then nobody is told.
+	gaps *gaps
 }
 
 // administrator are an account's administrator's credentials.

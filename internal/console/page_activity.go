@@ -37,6 +37,7 @@ func (e *event) Refused() bool { return e.Error != "" || e.More.Decision == "ref
 // activityView is the page Activity. Account says that it is that of the role's account, not the person's own.
 type activityView struct {
 	Events                         []event
+	Incomplete                     []string
 	Next                           string
 	Account                        bool
 	Person, Object, Decision, Kind string
@@ -69,7 +70,7 @@ func (v *visit) showActivity() (*answer, error) {
 		}
 		view.Events = append(view.Events, e)
 	}
-	view.Next = value(out.NextToken)
+	view.Next, view.Incomplete = value(out.NextToken), out.Incomplete
 	page.view = view
 	return page, nil
 }

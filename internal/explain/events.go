@@ -22,6 +22,23 @@ type Events interface {
 	Search(ctx context.Context, f *trail.Filter, from trail.Position, d trail.Direction, visit func(trail.Hit) bool) (next trail.Position, more bool, err error)
 }
 
+// Nodes knows which other nodes have logs of their own.
+type Nodes interface {
+	Elsewhere(ctx context.Context, since time.Time) ([]trail.Elsewhere, error)
+}
+
+// elsewhere tells of the logs that an answer from this node's log leaves out.
+func (s *Questions) elsewhere(ctx context.Context, since *time.Time) (gaps []string, err error) {
+	if s.Nodes == nil {
+		return nil, nil
+	}
+	others, err := s.Nodes.Elsewhere(ctx, value(since))
+	for _, o := range others {
+		gaps = append(gaps, "node "+o.Node+" has a log of its own, which grew until "+o.Last.UTC().Format(time.RFC3339)+": ask that node as well")
+	}
+	return gaps, err
+}
+
 const (
 	defaultEvents = 100
 	// maxEventBytes bounds a page, whose last record may be the largest that there is.
@@ -57,6 +74,12 @@ func (s *Questions) QueryEvents(ctx context.Context, in *lakegate.QueryEventsInp
 		return nil, lakegate.ValidationException("The NextToken is not valid.").Because(err)
 	}
 	out := &lakegate.QueryEventsOutput{Node: s.Events.Node(), Events: []string{}}
+	if in.NextToken == nil {
+		if out.Incomplete, err = s.elsewhere(ctx, in.From); err != nil {
+			return nil, err
+		}
+	}
+	f.Damaged = func(what string) { out.Incomplete = append(out.Incomplete, what) }
 	// What was answered before the question is found by it.
 	if err := s.Events.Flush(); err != nil {
 		return nil, err

@@ -77,7 +77,9 @@ type Questions struct {
 	Principals Principals
 	Buckets    Buckets
 	Events     Events
-	Region     string
+	// Nodes may be nil: then there are no others.
+	Nodes  Nodes
+	Region string
 }
 
 // viewer is who asks, and about whose access grants.

@@ -3,6 +3,7 @@ package explain
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/lakegate/lakegate/internal/api/lakegate"
@@ -53,6 +54,10 @@ func (s *Questions) ReviewAccess(ctx context.Context, in *lakegate.ReviewAccessI
 		return nil, err
 	}
 	out := &lakegate.ReviewAccessOutput{Node: s.Events.Node(), AccountId: v.account, GroupId: group, GroupName: &name, Entries: []lakegate.AccessReview{}}
+	// What somebody did through another node is not counted, so that nothing can be said not to have been used.
+	if out.Incomplete, err = s.elsewhere(ctx, in.From); err != nil {
+		return nil, err
+	}
 	for _, id := range members {
 		p, ok := s.Everybody.User(v.instance.StoreID, id)
 		if !ok {
@@ -83,10 +88,15 @@ func (u use) told() (times int, last *time.Time) {
 
 // review adds what is to be said of one person.
 func (s *Questions) review(ctx context.Context, v *viewer, p directory.Person, in *lakegate.ReviewAccessInput, out *lakegate.ReviewAccessOutput) error {
-	used, refused, complete, err := s.usesOf(ctx, v, p, in)
+	used, refused, complete, err := s.usesOf(ctx, v, p, in, func(what string) {
+		if !slices.Contains(out.Incomplete, what) {
+			out.Incomplete = append(out.Incomplete, what)
+		}
+	})
 	if err != nil {
 		return err
 	}
+	complete = complete && len(out.Incomplete) == 0
 	of := []grants.Grantee{{Type: grants.DirectoryUser, ID: p.ID}}
 	for _, g := range s.Everybody.GroupsOf(p.StoreID, p.ID) {
 		of = append(of, grants.Grantee{Type: grants.DirectoryGroup, ID: g})
@@ -129,9 +139,9 @@ func (s *Questions) review(ctx context.Context, v *viewer, p directory.Person, i
 }
 
 // usesOf counts what a person did, by grant, and how often they were refused.
-func (s *Questions) usesOf(ctx context.Context, v *viewer, p directory.Person, in *lakegate.ReviewAccessInput) (used map[string]use, refused int, complete bool, err error) {
+func (s *Questions) usesOf(ctx context.Context, v *viewer, p directory.Person, in *lakegate.ReviewAccessInput, damaged func(what string)) (used map[string]use, refused int, complete bool, err error) {
 	used = map[string]use{}
-	f := &trail.Filter{Accounts: []string{v.account}, Persons: []string{p.ID}, From: value(in.From), To: value(in.To)}
+	f := &trail.Filter{Accounts: []string{v.account}, Persons: []string{p.ID}, From: value(in.From), To: value(in.To), Damaged: damaged}
 	n := 0
 	var from trail.Position
 	for {

@@ -237,7 +237,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 		Grants: examinedGrants{r.grants, access}, Accounts: r.accounts, Authorizer: authorizer, Now: db.Now,
 	}
 	asked := &explain.Questions{
-		Doctor: &doctor, Holders: examinedGrants{r.grants, access}, Everybody: r.directory, Principals: r.accounts, Buckets: r.buckets, Events: r.trail.Log(), Region: cfg.Region,
+		Doctor: &doctor, Holders: examinedGrants{r.grants, access}, Everybody: r.directory, Principals: r.accounts, Buckets: r.buckets, Events: r.trail.Log(), Nodes: r.trail, Region: cfg.Region,
 	}
 	r.deliverer = r.openDelivery(cfg, db, authorizer)
 	services := &services{

@@ -40,6 +40,9 @@ type Filter struct {
 	From, To time.Time
 	// Kind is "management", "data" or "".
 	Kind string
+	// Damaged is told of what a search cannot read, since somebody has altered the log, and the search goes on behind it. Without
+	// it, that is an error.
+	Damaged func(what string)
 	// Except leaves out what an access key did by an operation: whoever waits for events is not woken by having asked.
 	Except struct{ Event, AccessKey string }
 }

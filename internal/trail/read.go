@@ -155,7 +155,7 @@ func read(ctx context.Context, dir, node string, from, end Position, visit func(
 			// What was written later is whole, and is not to wait for what nobody can mend.
 			next := Position{Node: node, Segment: all[start+i+1].number}
 			err = visit(Line{Next: next, Record: spoilt.rest, Damage: fmt.Sprintf("segment %d cannot be read after %d: %v", s.number, spoilt.offset, spoilt.cause)})
-		} else if ok && (errors.Is(err, errTorn) || errors.Is(err, errLong)) {
+		} else if ok && (errors.Is(err, errTorn) || errors.Is(err, errLong) || errors.Is(err, errEmpty)) {
 			err = nil // where the log grows, an end that is not whole is on its way, or found by the next start
 		}
 		if err != nil {
@@ -202,8 +202,11 @@ func readSegment(ctx context.Context, dir string, p Position, limit int64, visit
 			return err
 		}
 		line, err := r.next()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && r.offset > 0 {
 			return nil
+		}
+		if errors.Is(err, io.EOF) {
+			err = errEmpty
 		}
 		if err != nil {
 			return fmt.Errorf("read audit log from %s: %w", p, spoilt(err, line, p.Offset))

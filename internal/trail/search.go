@@ -120,10 +120,13 @@ func (s *searching) segment(ctx context.Context, n uint64, from, to int64, d Dir
 		return next, false, nil // its time was over in between
 	}
 	if err != nil {
-		return next, false, fmt.Errorf("search audit log: %w", err)
+		return next, false, s.unreadable(err, fmt.Sprintf("segment %d of the audit log of node %s", n, s.log.node))
 	}
 	defer open.close()
 	blocks := open.Blocks()
+	if len(blocks) == 0 && n < s.end.Segment {
+		return next, false, s.unreadable(errEmpty, fmt.Sprintf("segment %d of the audit log of node %s", n, s.log.node))
+	}
 	numbers := s.candidates(open, blocks)
 	for i := range numbers {
 		k := blocks[numbers[i]]
@@ -145,13 +148,26 @@ func (s *searching) segment(ctx context.Context, n uint64, from, to int64, d Dir
 		s.left -= int64(k.Size)
 		text, err := open.read(k, &s.memory)
 		if err != nil {
-			return next, false, fmt.Errorf("search segment %d of the audit log: %w", n, err)
+			if err := s.unreadable(err, fmt.Sprintf("segment %d of the audit log of node %s between %d and %d", n, s.log.node, k.Start, int64(k.Start)+int64(k.Size))); err != nil {
+				return next, false, err
+			}
+			continue
 		}
 		if stop, going := s.block(text, k, from, to, d, at); !going {
 			return stop, true, nil
 		}
 	}
 	return next, false, nil
+}
+
+// unreadable makes of an error one of the search, unless it is told of. What a disk does not give is always an error: it may
+// give it later.
+func (s *searching) unreadable(err error, what string) error {
+	if _, ok := errors.AsType[*spoiltError](spoilt(err, nil, 0)); !ok || s.filter.Damaged == nil {
+		return fmt.Errorf("search %s: %w", what, err)
+	}
+	s.filter.Damaged(what + " cannot be read: " + err.Error())
+	return nil
 }
 
 // candidates are the numbers of the blocks in which something can be.

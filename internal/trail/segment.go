@@ -111,6 +111,8 @@ type lineReader struct {
 var (
 	errTorn = errors.New("the line does not end")
 	errLong = errors.New("the line is longer than any that is written")
+	// errEmpty says that a segment has not even its first line.
+	errEmpty = errors.New("there is nothing in it")
 )
 
 // next returns the next line with its newline, which is valid until the call after; io.EOF at the end. With errTorn it

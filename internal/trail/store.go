@@ -243,6 +243,21 @@ func putHead(ctx context.Context, tx *store.Tx, node string, at mark, now time.T
 	return err
 }
 
+// headsBeside are the logs of nodes other than one that grew since a time.
+func headsBeside(ctx context.Context, q store.Querier, node string, since time.Time) ([]Elsewhere, error) {
+	least := int64(0)
+	if !since.IsZero() {
+		least = store.Millis(since)
+	}
+	scan := func(s store.Scanner) (e Elsewhere, err error) {
+		var at int64
+		err = s.Scan(&e.Node, &at)
+		e.Last = store.Time(at)
+		return e, err
+	}
+	return store.All(ctx, q, scan, `SELECT node, time FROM audit_heads WHERE node <> ? AND time >= ? ORDER BY node`, node, least)
+}
+
 // knownHeads are the marks of all nodes.
 func knownHeads(ctx context.Context, q store.Querier) (map[string]mark, error) {
 	known := map[string]mark{}

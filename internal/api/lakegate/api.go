@@ -536,10 +536,11 @@ type QueryEventsInput struct {
 
 // QueryEventsOutput is what QueryEvents answers.
 type QueryEventsOutput struct {
-	Node      string   `aws:"Node,Text,required"`
-	Events    []string `aws:"Events,EventRecords,required"`
-	NextToken *string  `aws:"NextToken,AccessToken"`
-	Position  *string  `aws:"Position,AccessToken"`
+	Node       string   `aws:"Node,Text,required"`
+	Events     []string `aws:"Events,EventRecords,required"`
+	Incomplete []string `aws:"Incomplete,EventGaps"`
+	NextToken  *string  `aws:"NextToken,AccessToken"`
+	Position   *string  `aws:"Position,AccessToken"`
 }
 
 // RefuseAccessRequestInput is what RefuseAccessRequest takes.
@@ -564,12 +565,13 @@ type ReviewAccessInput struct {
 
 // ReviewAccessOutput is what ReviewAccess answers.
 type ReviewAccessOutput struct {
-	Node      string         `aws:"Node,Text,required"`
-	AccountId string         `aws:"AccountId,AccountId,required"`
-	GroupId   string         `aws:"GroupId,Text,required"`
-	GroupName *string        `aws:"GroupName,Text"`
-	Entries   []AccessReview `aws:"Entries,AccessReviews,required"`
-	NextToken *string        `aws:"NextToken,AccessToken"`
+	Node       string         `aws:"Node,Text,required"`
+	AccountId  string         `aws:"AccountId,AccountId,required"`
+	GroupId    string         `aws:"GroupId,Text,required"`
+	GroupName  *string        `aws:"GroupName,Text"`
+	Entries    []AccessReview `aws:"Entries,AccessReviews,required"`
+	Incomplete []string       `aws:"Incomplete,EventGaps"`
+	NextToken  *string        `aws:"NextToken,AccessToken"`
 }
 
 // RotateSigningKeyInput is what RotateSigningKey takes.
@@ -1240,6 +1242,7 @@ var shapes = map[string]*wire.Shape{
 	"DirectorySyncs":          {Item: "DirectorySync"},
 	"EventCount":              {},
 	"EventDecision":           {Enum: []string{"allowed", "refused", "failed"}},
+	"EventGaps":               {Item: "Text"},
 	"EventKind":               {Enum: []string{"MANAGEMENT", "DATA"}},
 	"EventOrder":              {Enum: []string{"NEWEST_FIRST", "OLDEST_FIRST"}},
 	"EventRecords":            {Item: "Text"},
