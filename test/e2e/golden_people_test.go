@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"html"
 	"io"
@@ -15,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sso"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/document"
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -248,10 +251,81 @@ func (g *gold) goldenSignIn(t *testing.T) {
 		_, err := portal.Logout(ctx, &sso.LogoutInput{AccessToken: token.AccessToken})
 		g.is(t, err, "")
 	})
+	t.Run("tokens", func(t *testing.T) { g.goldenGrantTypes(t, browser) })
 	g.take(t, "console", 1, func(t *testing.T) {
 		if at, page := browser.open("http://" + g.Web + "/console/"); !strings.Contains(page, "Mateo Jackson") {
 			t.Fatalf("%s:\n%s", at, page)
 		}
+	})
+}
+
+// goldenGrantTypes are the tokens of applications, one of each grant: a code that the browser brings, the refresh of what came
+// of it, and the exchange by another application.
+func (g *gold) goldenGrantTypes(t *testing.T, browser *guest) {
+	const redirect, scope = "https://app.example/callback", "s3:access_grants:read_write"
+	ctx, center, tokens := t.Context(), ssoadmin.NewFromConfig(g.center), ssooidc.NewFromConfig(g.center)
+	application := func(name string, kinds map[ssotypes.GrantType]ssotypes.Grant, targets ...string) string {
+		t.Helper()
+		made, err := center.CreateApplication(ctx, &ssoadmin.CreateApplicationInput{InstanceArn: &g.instance, Name: &name, ApplicationProviderArn: aws.String("arn:aws:sso::aws:applicationProvider/custom")})
+		g.is(t, err, "")
+		arn := made.ApplicationArn
+		_, err = center.PutApplicationAssignmentConfiguration(ctx, &ssoadmin.PutApplicationAssignmentConfigurationInput{ApplicationArn: arn, AssignmentRequired: aws.Bool(false)})
+		g.is(t, err, "")
+		_, err = center.PutApplicationAccessScope(ctx, &ssoadmin.PutApplicationAccessScopeInput{ApplicationArn: arn, Scope: aws.String(scope), AuthorizedTargets: targets})
+		g.is(t, err, "")
+		actor := map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{"Effect": "Allow", "Principal": map[string]any{"AWS": centerAccount}, "Action": "sso-oauth:CreateTokenWithIAM", "Resource": "*"}}}
+		_, err = center.PutApplicationAuthenticationMethod(ctx, &ssoadmin.PutApplicationAuthenticationMethodInput{ApplicationArn: arn, AuthenticationMethodType: ssotypes.AuthenticationMethodTypeIam,
+			AuthenticationMethod: &ssotypes.AuthenticationMethodMemberIam{Value: ssotypes.IamAuthenticationMethod{ActorPolicy: document.NewLazyDocument(actor)}}})
+		g.is(t, err, "")
+		for kind, grant := range kinds {
+			_, err = center.PutApplicationGrant(ctx, &ssoadmin.PutApplicationGrantInput{ApplicationArn: arn, GrantType: kind, Grant: grant})
+			g.is(t, err, "")
+		}
+		return *arn
+	}
+	back := application("Back", map[ssotypes.GrantType]ssotypes.Grant{ssotypes.GrantTypeTokenExchange: &ssotypes.GrantMemberTokenExchange{}})
+	front := application("Front", map[ssotypes.GrantType]ssotypes.Grant{
+		ssotypes.GrantTypeAuthorizationCode: &ssotypes.GrantMemberAuthorizationCode{Value: ssotypes.AuthorizationCodeGrant{RedirectUris: []string{redirect}}},
+		ssotypes.GrantTypeRefreshToken:      &ssotypes.GrantMemberRefreshToken{},
+	}, back)
+	verifier := strings.Repeat("v", 43)
+	challenge := sha256.Sum256([]byte(verifier))
+	var code string
+	g.take(t, "authorize-an-application", 1, func(t *testing.T) {
+		once := *browser.client
+		once.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+			if strings.HasPrefix(r.URL.String(), redirect) {
+				return http.ErrUseLastResponse
+			}
+			return nil
+		}
+		q := url.Values{"response_type": {"code"}, "client_id": {front}, "redirect_uri": {redirect}, "state": {"s"}, "code_challenge_method": {"S256"}, "code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}}
+		resp, err := once.Get("http://" + g.Web + "/authorize?" + q.Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		to, err := url.Parse(resp.Header.Get("Location"))
+		if code = to.Query().Get("code"); err != nil || code == "" {
+			t.Fatalf("answered %s, to %v, %v", resp.Status, to, err)
+		}
+	})
+	create := func(t *testing.T, in *ssooidc.CreateTokenWithIAMInput) *ssooidc.CreateTokenWithIAMOutput {
+		t.Helper()
+		out, err := tokens.CreateTokenWithIAM(ctx, in)
+		g.is(t, err, "")
+		return out
+	}
+	var first *ssooidc.CreateTokenWithIAMOutput
+	g.take(t, "token-by-authorization-code", 1, func(t *testing.T) {
+		first = create(t, &ssooidc.CreateTokenWithIAMInput{ClientId: &front, GrantType: aws.String("authorization_code"), Code: &code, RedirectUri: aws.String(redirect), CodeVerifier: &verifier})
+	})
+	g.take(t, "token-by-refresh-token", 1, func(t *testing.T) {
+		first = create(t, &ssooidc.CreateTokenWithIAMInput{ClientId: &front, GrantType: aws.String("refresh_token"), RefreshToken: first.RefreshToken})
+	})
+	g.take(t, "token-by-exchange", 1, func(t *testing.T) {
+		create(t, &ssooidc.CreateTokenWithIAMInput{ClientId: &back, GrantType: aws.String("urn:ietf:params:oauth:grant-type:token-exchange"), SubjectToken: first.AccessToken,
+			SubjectTokenType: aws.String("urn:ietf:params:oauth:token-type:access_token")})
 	})
 }
 
