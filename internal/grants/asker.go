@@ -39,6 +39,12 @@ func (a *asker) has(id uint32) bool {
 	return ok
 }
 
+// permits tells whether an entry is the asker's, with the permission asked for or READWRITE.
+func (a *asker) permits(e, asked uint32) bool {
+	p := e >> permitsShift
+	return (p == asked || p == 2) && a.has(e&granteeMask)
+}
+
 // askers remembers who asked: the numbers of a thousand groups are looked up once, not for each question. Groups are known
 // by their slice, which is never changed and which the directory hands out again as long as the groups stay the same; while
 // it is remembered, its memory is nobody else's. It forgets everything when it is full.

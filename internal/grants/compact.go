@@ -11,7 +11,7 @@ import (
 // compact keeps grants in some eighty bytes each and hardly any pointers, so that the garbage collector has nothing to walk
 // over. A grant is a row; the texts of scopes and grantees lie once each in texts.
 //
-//	bucket, "red/" ─▶ text ─▶ a row, or a list of entries and rows, or a crowd
+//	bucket, "red/" ─▶ text ─▶ a row with its entry, or a list of entries and rows, or a crowd
 //	id ─▶ row ─▶ text of the scope, grantee, form
 //
 // A question looks up the folders of its key, from the deepest to the top, at those depths at which the bucket has any
@@ -25,7 +25,7 @@ type compact struct {
 	floors     numbered[*floor]
 	places     map[place]*floor
 	forms      numbered[known]
-	formOf     map[form]uint32
+	formOf     map[form]uint16
 	grantees   numbered[grantee]
 	tails      numbered[*tails]
 	generation uint64 // of the numbers of grantees: another one was given away
@@ -96,8 +96,11 @@ type floor struct {
 // tails are the lengths of the partial prefixes of a folder, without the folder's own, longest first.
 type tails struct{ lengths []length }
 
-// maxRows leaves room for the class of a list in the word of a text.
-const maxRows = 1 << 26
+// maxRows leaves room for the class of a list in the word of a text, maxForms is the highest number that a row has room for.
+const (
+	maxRows  = 1 << 26
+	maxForms = 1<<16 - 1
+)
 
 // What a scope's word says: a row, a list with its class, or a crowd.
 const (
@@ -107,7 +110,7 @@ const (
 )
 
 func newCompact() *compact {
-	c := &compact{texts: newTexts(), places: map[place]*floor{}, formOf: map[form]uint32{}}
+	c := &compact{texts: newTexts(), places: map[place]*floor{}, formOf: map[form]uint16{}}
 	c.grantees.add(grantee{}) // 0 is nobody
 	c.texts.moved = c.moved
 	return c
@@ -202,8 +205,14 @@ func (c *compact) add(g *Grant) bool {
 		c.leaveFloor(fl)
 		return false
 	}
+	number, ok := c.useForm(f)
+	if !ok {
+		c.leave(who)
+		c.leaveFloor(fl)
+		return false
+	}
 	ms := uint64(g.Created.UnixMilli())
-	i := c.rows.add(row{id: id, grantee: who, form: c.useForm(f), createdLow: uint32(ms), createdHigh: uint16(ms >> 32)})
+	i := c.rows.add(row{id: id, grantee: who, form: number, createdLow: uint32(ms), createdHigh: uint16(ms >> 32)})
 	c.ids.add(c.idHash(id), i+1)
 	fl.rows++
 	fl.holders.count(spread(who), 1)
@@ -212,7 +221,9 @@ func (c *compact) add(g *Grant) bool {
 		c.rows.at(i).spot = spot
 		c.enlist(spot, i)
 	} else {
-		c.rows.at(i).spot = c.texts.add(k, fl.number, g.Scope.Prefix, i)
+		spot = c.texts.add(k, fl.number, g.Scope.Prefix, i)
+		c.texts.setEntry(spot, c.entryOf(c.rows.at(i)))
+		c.rows.at(i).spot = spot
 		c.mark(fl, k, g.Scope.Prefix, 1)
 	}
 	return true

@@ -129,6 +129,7 @@ func (c *compact) delist(spot address, i uint32) {
 		left := l.rows()[0]
 		c.dropList(word)
 		c.texts.setWord(spot, left)
+		c.texts.setEntry(spot, c.entryOf(c.rows.at(left)))
 	case l.class > 0 && n <= room(l.class)/4:
 		c.texts.setWord(spot, c.relist(word, l.class-1))
 	}

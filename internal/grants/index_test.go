@@ -208,6 +208,37 @@ func TestUnusualGrantsAreApart(t *testing.T) {
 }
 
 // A grant that only changes is there at every moment.
+func TestGrantsOfMoreFormsThanAreNumberedAreApart(t *testing.T) {
+	x := newIndex()
+	grant := func(i int) *Grant {
+		return &Grant{
+			Account: owner, ID: fmt.Sprintf("%08x-0000-4000-8000-000000000000", i), Text: fmt.Sprintf("s3://lake/%d/*", i), LocationID: fmt.Sprint(i),
+			Scope: scope.Scope{Bucket: "lake", Prefix: fmt.Sprintf("%d/", i)}, Grantee: Grantee{DirectoryUser, "u"}, Permission: Read, Created: noon,
+		}
+	}
+	const n = maxForms + 3
+	for i := range n {
+		x.add(grant(i))
+	}
+	if got := len(x.apart.byID); got != 2 {
+		t.Errorf("%d grants are apart, want 2", got)
+	}
+	asked := func(i int) *Grant {
+		return x.Match(owner, &Question{User: "u", Permission: Read, Target: target(t, fmt.Sprintf("s3://lake/%d/x", i), false)})
+	}
+	for _, i := range []int{0, maxForms, maxForms + 1, maxForms + 2} {
+		if got := asked(i); got == nil || got.LocationID != fmt.Sprint(i) {
+			t.Errorf("grant %d: got %+v", i, got)
+		}
+	}
+	for i := range n {
+		x.remove(grant(i))
+	}
+	if x.len() != 0 || len(x.compact.formOf) != 0 || len(x.compact.places) != 0 {
+		t.Errorf("%d grants, %d forms and %d buckets are left of none", x.len(), len(x.compact.formOf), len(x.compact.places))
+	}
+}
+
 func TestChangesAndQuestionsGoOnTogether(t *testing.T) {
 	x := newIndex()
 	stays := parsed(t, uuidOf(0), "s3://lake/*", false, groupG, Read)

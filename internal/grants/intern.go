@@ -68,27 +68,34 @@ func (c *compact) leave(who uint32) {
 	}
 }
 
-func (c *compact) grantee(who uint32) Grantee {
+// grantee is the type of a grantee and the text of the id, which is the index's.
+func (c *compact) grantee(who uint32) (GranteeType, []byte) {
 	_, text := c.texts.describe(c.grantees.all[who&maxGrantees].text)
-	return Grantee{typeOf[who>>classShift], string(text[1:])}
+	return typeOf[who>>classShift], text[1:]
 }
 
-func (c *compact) useForm(f form) uint32 {
+// useForm counts a grant of a form, which gets a number with the first.
+func (c *compact) useForm(f form) (uint16, bool) {
 	n, ok := c.formOf[f]
 	if !ok {
 		f.location, f.application, f.stars = strings.Clone(f.location), strings.Clone(f.application), strings.Clone(f.stars)
-		n = c.forms.add(known{form: f})
+		i := c.forms.add(known{form: f})
+		if i > maxForms {
+			c.forms.drop(i)
+			return 0, false
+		}
+		n = uint16(i)
 		c.formOf[f] = n
 	}
 	c.forms.all[n].uses++
-	return n
+	return n, true
 }
 
-func (c *compact) dropForm(n uint32) {
+func (c *compact) dropForm(n uint16) {
 	k := &c.forms.all[n]
 	if k.uses--; k.uses == 0 {
 		delete(c.formOf, k.form)
-		c.forms.drop(n)
+		c.forms.drop(uint32(n))
 	}
 }
 

@@ -79,7 +79,7 @@ func (l block) delete(at int) {
 func (l *lists) make(class uint32) uint32 {
 	b := &l.classes[class]
 	if per := aPage(class); b.n == uint32(len(b.pages))*per {
-		b.pages = append(b.pages, make([]uint32, per*words(class)))
+		b.pages = append(b.pages, spacious[uint32](int(per*words(class)), len(b.pages) >= manyPieces))
 	}
 	b.n++
 	l.at(class, b.n-1).words[0] = 0

@@ -7,16 +7,17 @@ import (
 	"github.com/lakegate/lakegate/internal/scope"
 )
 
-// walk shows what words the scopes have that cover a target, the narrowest first, until show is satisfied.
-func (c *compact) walk(f *floor, t scope.Target, show func(word uint32) (more bool)) {
+// walk shows the scopes that cover a target, the narrowest first, until show is satisfied.
+func (c *compact) walk(f *floor, t scope.Target, show func(spot address) (more bool)) {
 	key := t.Key
 	// One key covers a target that is that very key; a prefix covers all that begins with it.
 	if f.keys > 0 && !t.Wild && key != "" {
-		if a, ok := c.texts.find(oneKey, f.number, key); ok && !show(c.texts.word(a)) {
+		if a, ok := c.texts.find(oneKey, f.number, key); ok && !show(a) {
 			return
 		}
 	}
 	depth := strings.Count(key, "/")
+	ahead := c.lookAhead(f, key)
 	end := len(key) // how far a partial prefix of the folder reaches at most
 	for n := strings.LastIndexByte(key, '/') + 1; ; depth-- {
 		if depth < len(f.parents) && f.parents[depth] > 0 {
@@ -25,14 +26,14 @@ func (c *compact) walk(f *floor, t scope.Target, show func(word uint32) (more bo
 					if n+l.n > end {
 						continue
 					}
-					if a, ok := c.texts.find(partial, f.number, key[:n+l.n]); ok && !show(c.texts.word(a)) {
+					if a, ok := c.texts.find(partial, f.number, key[:n+l.n]); ok && !show(a) {
 						return
 					}
 				}
 			}
 		}
 		if depth < len(f.depths) && f.depths[depth] > 0 {
-			if a, ok := c.texts.find(prefixed, f.number, key[:n]); ok && !show(c.texts.word(a)) {
+			if a, ok := c.folder(f, key[:n], depth, &ahead); ok && !show(a) {
 				return
 			}
 		}
@@ -42,6 +43,42 @@ func (c *compact) walk(f *floor, t scope.Target, show func(word uint32) (more bo
 		end = n - 1
 		n = strings.LastIndexByte(key[:end], '/') + 1
 	}
+}
+
+// sight is what is known of a folder ahead: its hash, and what lies where it belongs in the table.
+type sight struct{ hash, place uint64 }
+
+// seen is how many depths are looked at ahead. Grants on deeper folders are rare.
+const seen = 8
+
+// lookAhead reads the places of all folders of a key before any is needed, none waiting for another: among many grants each
+// is far away, and the processor fetches them side by side.
+func (c *compact) lookAhead(f *floor, key string) (ahead [seen]sight) {
+	n := 0
+	for depth := range min(len(f.depths), seen) {
+		if f.depths[depth] > 0 {
+			s := &ahead[depth]
+			s.hash = c.texts.hash(prefixed, f.number, key[:n])
+			s.place = c.texts.table.glance(s.hash)
+		}
+		next := strings.IndexByte(key[n:], '/')
+		if next < 0 {
+			break
+		}
+		n += next + 1
+	}
+	return ahead
+}
+
+// folder finds a prefix that ends in a slash, at a depth at which the bucket has any.
+func (c *compact) folder(f *floor, prefix string, depth int, ahead *[seen]sight) (address, bool) {
+	if depth >= seen {
+		return c.texts.find(prefixed, f.number, prefix)
+	}
+	if ahead[depth].place == 0 {
+		return 0, false
+	}
+	return c.texts.seek(ahead[depth].hash, prefixed, f.number, prefix)
 }
 
 // match finds the grant that wins, or nil.
@@ -55,8 +92,8 @@ func (c *compact) match(account string, q *Question) (won *Grant) {
 		return nil
 	}
 	asked := permissionCode(q.Permission)
-	c.walk(f, q.Target, func(word uint32) bool {
-		if i, ok := c.first(word, a, asked, q.Application); ok {
+	c.walk(f, q.Target, func(spot address) bool {
+		if i, ok := c.first(spot, a, asked, q.Application); ok {
 			won = c.grant(c.rows.at(i))
 		}
 		return won == nil
@@ -68,19 +105,21 @@ func (c *compact) match(account string, q *Question) (won *Grant) {
 }
 
 // first finds the row that wins at a scope: of the permission asked for before READWRITE, and in the order of the list.
-func (c *compact) first(word uint32, a *asker, asked uint32, application string) (uint32, bool) {
+func (c *compact) first(spot address, a *asker, asked uint32, application string) (uint32, bool) {
+	word := c.texts.word(spot)
 	if word >= aCrowd {
 		return c.firstOf(c.crowds.all[word-aCrowd], a, asked, application)
 	}
-	var found uint32
-	ok := false
-	c.eachRow(word, func(e entry, i uint32) bool {
-		if p := uint32(e) >> permitsShift; (p == asked || p == 2) && a.has(uint32(e)&granteeMask) && c.through(i, application) {
-			found, ok = i, true
+	if word < aList {
+		return word, a.permits(uint32(c.texts.entry(spot)), asked) && c.through(word, application)
+	}
+	l := c.listAt(word)
+	for n, e := range l.entries() {
+		if a.permits(e, asked) && c.through(l.rows()[n], application) {
+			return l.rows()[n], true
 		}
-		return !ok
-	})
-	return found, ok
+	}
+	return 0, false
 }
 
 // through reports whether a row's grant can be used with an application.
@@ -163,8 +202,8 @@ func (c *compact) covering(account string, q *Question) (all []*Grant) {
 		return nil
 	}
 	a := c.asker(q)
-	c.walk(f, q.Target, func(word uint32) bool {
-		c.held(word, a, func(i uint32) { all = append(all, c.grant(c.rows.at(i))) })
+	c.walk(f, q.Target, func(spot address) bool {
+		c.held(c.texts.word(spot), a, func(i uint32) { all = append(all, c.grant(c.rows.at(i))) })
 		return true
 	})
 	return all
@@ -176,8 +215,8 @@ func (c *compact) idsCovering(account string, t scope.Target) (all [][16]byte) {
 	if f == nil {
 		return nil
 	}
-	c.walk(f, t, func(word uint32) bool {
-		c.eachRow(word, func(_ entry, i uint32) bool {
+	c.walk(f, t, func(spot address) bool {
+		c.eachRow(c.texts.word(spot), func(_ entry, i uint32) bool {
 			all = append(all, c.rows.at(i).id)
 			return true
 		})
@@ -211,22 +250,30 @@ func (c *compact) get(account, id string) (*Grant, bool) {
 	return c.grant(c.rows.at(i)), true
 }
 
-// grant makes of a row what rules see.
+// grant makes of a row what rules see. All its texts lie in one.
 func (c *compact) grant(r *row) *Grant {
 	k, prefix := c.texts.describe(r.spot)
 	f, fl := &c.forms.all[r.form], c.floorOf(r)
-	b := make([]byte, 0, 36+len("s3://")+len(fl.bucket)+1+len(prefix)+len(f.stars))
-	b = appendID(b, r.id)
-	b = append(append(b, "s3://"...), fl.bucket...)
+	kind, grantee := c.grantee(r.grantee)
+	var b strings.Builder
+	b.Grow(idText + len("s3://") + len(fl.bucket) + 1 + len(prefix) + len(f.stars) + len(grantee))
+	var id [idText]byte
+	b.Write(appendID(id[:0], r.id))
+	b.WriteString("s3://")
+	b.WriteString(fl.bucket)
 	if !f.bare {
-		b = append(b, '/')
+		b.WriteByte('/')
 	}
-	at := len(b)
-	text := string(append(append(b, prefix...), f.stars...))
+	at := b.Len()
+	b.Write(prefix)
+	b.WriteString(f.stars)
+	end := b.Len()
+	b.Write(grantee)
+	text := b.String()
 	g := &Grant{
-		Account: fl.account, ID: text[:36], LocationID: f.location, Text: text[36:],
+		Account: fl.account, ID: text[:idText], LocationID: f.location, Text: text[idText:end],
 		Scope:  scope.Scope{Bucket: fl.bucket, Prefix: text[at : at+len(prefix)], One: k == oneKey},
-		Object: f.object, Grantee: c.grantee(r.grantee), Permission: f.permission, Application: f.application,
+		Object: f.object, Grantee: Grantee{kind, text[end:]}, Permission: f.permission, Application: f.application,
 		Created: time.UnixMilli(r.created()).UTC(),
 	}
 	if f.sub >= 0 {

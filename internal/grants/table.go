@@ -1,7 +1,7 @@
 package grants
 
 // table finds numbers by a hash, many of them by one hash if need be. It has no pointers but those to its parts, which grow
-// each on its own, by a quarter: no change waits for more than a part to be laid out anew. The zero number is none.
+// each on its own, by an eighth: no change waits for more than a part to be laid out anew. The zero number is none.
 type table struct {
 	parts [256]part
 }
@@ -12,8 +12,20 @@ type part struct {
 	n      int
 }
 
+// manyPlaces of a part are those of a table of 2 MiB.
+const manyPlaces = 1024
+
 func (t *table) find(h uint64, is func(uint32) bool) uint32 {
 	return t.parts[h>>56].find(uint32(h), is)
+}
+
+// glance is what lies where a hash belongs: 0 if it is not there. It reads one place and decides nothing by it.
+func (t *table) glance(h uint64) uint64 {
+	p := &t.parts[h>>56]
+	if len(p.places) == 0 {
+		return 0
+	}
+	return p.places[p.home(uint32(h))]
 }
 func (t *table) add(h uint64, v uint32)    { t.parts[h>>56].add(uint32(h), v) }
 func (t *table) remove(h uint64, v uint32) { t.parts[h>>56].remove(uint32(h), v) }
@@ -42,7 +54,7 @@ func (p *part) find(h uint32, is func(uint32) bool) uint32 {
 func (p *part) add(h, v uint32) {
 	if p.n*5 >= len(p.places)*4 {
 		old := p.places
-		p.places = make([]uint64, len(old)+len(old)/4+8)
+		p.places = spacious[uint64](len(old)+len(old)/8+8, len(old) >= manyPlaces)
 		for _, at := range old {
 			if at != 0 {
 				p.put(at)

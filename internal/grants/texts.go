@@ -6,10 +6,10 @@ import (
 )
 
 // texts keeps texts without a pointer to each: they lie one behind the other in chunks, and a table of hashes finds them.
-// Each carries a word that is the owner's to use. Removing a text leaves a hole; a chunk that is mostly holes is emptied
+// Each carries a word and an entry that are the owner's to use. Removing a text leaves a hole; a chunk that is mostly holes is emptied
 // and used again, so what was removed takes no room for long.
 //
-//	address ─▶ word 4 B │ shelf 2 B │ kind 3 bits, length 13 bits │ text │ up to a multiple of 4
+//	address ─▶ word 4 B │ entry 4 B │ shelf 2 B │ kind 3 bits, length 13 bits │ text │ up to a multiple of 4
 type texts struct {
 	seed   maphash.Seed
 	chunks []chunk
@@ -31,7 +31,7 @@ type chunk struct {
 const (
 	chunkBytes = 1 << 16
 	placeBits  = 14 // of an address, in units of 4 bytes
-	header     = 8
+	header     = 12
 	// maxText is the longest text, in bytes, and maxShelf the highest shelf, that a header has room for.
 	maxText  = 1<<13 - 1
 	maxShelf = 1<<16 - 1
@@ -63,11 +63,13 @@ func (t *texts) at(a address) []byte {
 
 func (t *texts) word(a address) uint32       { return binary.LittleEndian.Uint32(t.at(a)) }
 func (t *texts) setWord(a address, w uint32) { binary.LittleEndian.PutUint32(t.at(a), w) }
-func (t *texts) shelf(a address) uint16      { return binary.LittleEndian.Uint16(t.at(a)[4:]) }
+func (t *texts) entry(a address) entry       { return entry(binary.LittleEndian.Uint32(t.at(a)[4:])) }
+func (t *texts) setEntry(a address, e entry) { binary.LittleEndian.PutUint32(t.at(a)[4:], uint32(e)) }
+func (t *texts) shelf(a address) uint16      { return binary.LittleEndian.Uint16(t.at(a)[8:]) }
 
 func (t *texts) describe(a address) (k kind, text []byte) {
 	b := t.at(a)
-	d := binary.LittleEndian.Uint16(b[6:])
+	d := binary.LittleEndian.Uint16(b[10:])
 	n := int(d & maxText)
 	return kind(d >> kindShift), b[header : header+n]
 }
@@ -80,7 +82,7 @@ func (t *texts) find(k kind, shelf uint16, text string) (address, bool) {
 func (t *texts) seek(h uint64, k kind, shelf uint16, text string) (address, bool) {
 	a := t.table.find(h, func(v uint32) bool {
 		b := t.at(address(v))
-		return binary.LittleEndian.Uint16(b[4:]) == shelf && binary.LittleEndian.Uint16(b[6:]) == uint16(k)<<kindShift|uint16(len(text)) &&
+		return binary.LittleEndian.Uint16(b[8:]) == shelf && binary.LittleEndian.Uint16(b[10:]) == uint16(k)<<kindShift|uint16(len(text)) &&
 			string(b[header:header+len(text)]) == text
 	})
 	return address(a), a != 0
@@ -91,8 +93,8 @@ func (t *texts) add(k kind, shelf uint16, text string, word uint32) address {
 	a := t.room(sizeOf(len(text)))
 	b := t.at(a)
 	binary.LittleEndian.PutUint32(b, word)
-	binary.LittleEndian.PutUint16(b[4:], shelf)
-	binary.LittleEndian.PutUint16(b[6:], uint16(k)<<kindShift|uint16(len(text)))
+	binary.LittleEndian.PutUint16(b[8:], shelf)
+	binary.LittleEndian.PutUint16(b[10:], uint16(k)<<kindShift|uint16(len(text)))
 	copy(b[header:], text)
 	t.table.add(t.hash(k, shelf, text), uint32(a))
 	return a
@@ -103,7 +105,7 @@ func sizeOf(text int) uint32 { return (header + uint32(text) + 3) &^ 3 }
 // room finds place for some bytes.
 func (t *texts) room(size uint32) address {
 	if len(t.chunks) == 0 || t.chunks[t.open].used+size > chunkBytes {
-		fresh := chunk{data: make([]byte, chunkBytes)}
+		fresh := chunk{data: spacious[byte](chunkBytes, len(t.chunks) >= manyPieces)}
 		if n := len(t.free); n > 0 {
 			t.open, t.free = t.free[n-1], t.free[:n-1]
 		} else {
@@ -112,7 +114,7 @@ func (t *texts) room(size uint32) address {
 		}
 		if t.open == 0 {
 			fresh.used = header // address 0 is none
-			binary.LittleEndian.PutUint16(fresh.data[6:], 0)
+			binary.LittleEndian.PutUint16(fresh.data[10:], 0)
 		}
 		t.chunks[t.open] = fresh
 	}
@@ -126,7 +128,7 @@ func (t *texts) room(size uint32) address {
 func (t *texts) remove(a address) {
 	k, text := t.describe(a)
 	t.table.remove(t.hash(k, t.shelf(a), string(text)), uint32(a))
-	binary.LittleEndian.PutUint16(t.at(a)[6:], uint16(len(text))) // the length stays, so that the chunk can be walked over
+	binary.LittleEndian.PutUint16(t.at(a)[10:], uint16(len(text))) // the length stays, so that the chunk can be walked over
 	n := uint32(a) >> placeBits
 	c := &t.chunks[n]
 	c.dead += sizeOf(len(text))
