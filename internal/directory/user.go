@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/lakegate/lakegate/internal/store"
+	"github.com/lakegate/lakegate/internal/trail"
 )
 
 // User is a person of an identity store.
@@ -296,7 +297,7 @@ func (d *Directory) ChangeUser(ctx context.Context, by Actor, storeID, id string
 		if u, err = readUser(ctx, tx, storeID, id); err != nil {
 			return missing(err, ResourceUser, id)
 		}
-		before := u.content()
+		before, enabled := u.content(), u.Enabled
 		if err := change(&u); err != nil {
 			return err
 		}
@@ -309,6 +310,9 @@ func (d *Directory) ChangeUser(ctx context.Context, by Actor, storeID, id string
 		}
 		u.Stamps.Updated, u.Stamps.UpdatedBy = d.db.Now(), string(by)
 		u.Stamps.Version++
+		if u.Enabled != enabled {
+			trail.From(ctx).Add("enabled", u.Enabled) // whoever gains or loses everything by it
+		}
 		return updateUser(ctx, tx, &u)
 	})
 	if err != nil {
