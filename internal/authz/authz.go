@@ -115,13 +115,34 @@ func (d *Denied) Unwrap() error { return d.err }
 
 // Authorize asks whether the caller may, notes the answer in the ledger and the trail, and returns nil or a *Denied.
 func (a *Authorizer) Authorize(ctx context.Context, r Request) error {
-	if c := callerOf(ctx, r); c.Type == caller.Person {
+	c := callerOf(ctx, r)
+	if c.Type == caller.Person {
 		return a.authorizePerson(ctx, r, c)
 	}
+	b := a.remembered(ctx, r, c)
+	if b == nil {
+		_, err := a.authorize(ctx, r)
+		return err
+	}
+	revision := a.Revision()
+	asked := question{r.Action, r.Resource, r.Account, c, caller.RequestFrom(ctx)}
+	if known, err := b.recall(asked, r.Context, revision); known {
+		noted(ctx)
+		return err
+	}
+	p, err := a.authorize(ctx, r)
+	if p != nil {
+		b.note(asked, r.Context, revision, p, err)
+	}
+	return err
+}
+
+// authorize decides by the policies that it returns, nil for a principal that has none any more.
+func (a *Authorizer) authorize(ctx context.Context, r Request) (*policy.Policies, error) {
 	q, p, gone := a.question(ctx, r)
 	noted(ctx)
 	if u, ok := errors.AsType[unknown](gone); ok {
-		return u.error
+		return nil, u.error
 	}
 	d := policy.Decision{}
 	if gone == nil {
@@ -135,7 +156,7 @@ func (a *Authorizer) Authorize(ctx context.Context, r Request) error {
 	}
 	if d.Allowed {
 		e.Step("authorize "+r.Action, trail.Pass, d.Reason)
-		return nil
+		return p, nil
 	}
 	if gone == nil {
 		d = policy.Explain(q, p)
@@ -148,7 +169,7 @@ func (a *Authorizer) Authorize(ctx context.Context, r Request) error {
 	if gone == nil {
 		message += a.encoded(callerOf(ctx, r), q, p, d)
 	}
-	return &Denied{Request: r, Decision: d, err: wire.AccessDenied(message)}
+	return p, &Denied{Request: r, Decision: d, err: wire.AccessDenied(message)}
 }
 
 // Decide answers without noting anything: for questions on the way to another one. What cannot be decided counts as denied

@@ -29,14 +29,20 @@ const readAtOnce = 100
 
 // Prepare implements store.Follower.
 func (f follower) Prepare(ctx context.Context, tx *store.Tx, changes []store.Change) (func(), error) {
-	var keys []string
+	var keys, unknown []string
+	after := map[string]*Grant{}
 	for _, c := range changes {
-		if c.Kind == kindGrant {
-			keys = append(keys, c.Key)
+		if c.Kind != kindGrant {
+			continue
+		}
+		keys = append(keys, c.Key)
+		if g, ok := tx.Written(c).(*Grant); ok {
+			after[c.Key] = g
+		} else {
+			unknown = append(unknown, c.Key)
 		}
 	}
-	after := make(map[string]*Grant, len(keys))
-	for some := range slices.Chunk(keys, readAtOnce) {
+	for some := range slices.Chunk(unknown, readAtOnce) {
 		err := manyGrants(ctx, tx, some, func(g *Grant) { after[key(g.Account, g.ID)] = g })
 		if err != nil {
 			return nil, fmt.Errorf("read grants: %w", err)

@@ -47,10 +47,12 @@ func (s *ImportService) ImportAccessGrants(ctx context.Context, in *lakegate.Imp
 	results := make([]lakegate.GrantImportResult, len(in.Grants))
 	grants := make([]*Grant, len(in.Grants))
 	failed := false
+	// Most lines put the same three questions: whether the caller may make grants, and see the directory and the grantee.
+	lines := authz.Batch(ctx)
 	for n := range in.Grants {
 		line := &in.Grants[n]
 		results[n].Line = line.Line
-		g, err := b.prepare(ctx, line)
+		g, err := b.prepare(lines, line)
 		if err != nil {
 			if err := blame(&results[n], err); err != nil {
 				return nil, err
@@ -193,9 +195,9 @@ func (b *batch) insert(ctx context.Context, tx *store.Tx, grants []*Grant, resul
 	for _, n := range line {
 		results[n].Exists = new(true)
 	}
-	for _, id := range stored {
-		n := line[id]
-		results[n].Exists, results[n].AccessGrantId = nil, new(id)
+	for _, g := range stored {
+		n := line[g.ID]
+		results[n].Exists, results[n].AccessGrantId = nil, new(g.ID)
 		*made++
 	}
 	return nil

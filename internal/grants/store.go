@@ -232,11 +232,10 @@ func countDenials(ctx context.Context, tx *store.Tx, account string, to Grantee)
 // grantsAtOnce is how many grants one statement writes.
 const grantsAtOnce = 50
 
-// insertGrants writes the grants of which there is none alike, and returns their ids.
-func insertGrants(ctx context.Context, tx *store.Tx, all []*Grant) (ids []string, err error) {
+// insertGrants writes the grants of which there is none alike, and returns them.
+func insertGrants(ctx context.Context, tx *store.Tx, all []*Grant) (made []*Grant, err error) {
 	for some := range slices.Chunk(all, grantsAtOnce) {
 		args := make([]any, 0, grantColumns*len(some))
-		account := some[0].Account
 		for _, g := range some {
 			row, err := grantRow(g)
 			if err != nil {
@@ -244,16 +243,49 @@ func insertGrants(ctx context.Context, tx *store.Tx, all []*Grant) (ids []string
 			}
 			args = append(args, row...)
 		}
-		made, err := store.All(ctx, tx, store.Text, intoGrants+oneGrant+strings.Repeat(`, `+oneGrant, len(some)-1)+` ON CONFLICT DO NOTHING RETURNING id`, args...)
+		n, err := tx.Repeat(ctx, intoGrants+oneGrant+strings.Repeat(`, `+oneGrant, len(some)-1)+` ON CONFLICT DO NOTHING`, args...)
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range made {
-			tx.Changed(kindGrant, key(account, id))
+		if n < int64(len(some)) {
+			if some, err = present(ctx, tx, some); err != nil {
+				return nil, err
+			}
 		}
-		ids = append(ids, made...)
+		for _, g := range some {
+			k := key(g.Account, g.ID)
+			if g.Terms != nil || g.HasVariables() {
+				tx.Changed(kindGrant, k)
+				continue
+			}
+			own := *g
+			own.Application = strings.Clone(g.Application) // it may be a piece of a whole request
+			tx.Wrote(kindGrant, k, &own)
+		}
+		made = append(made, some...)
 	}
-	return ids, nil
+	return made, nil
+}
+
+// present are the grants of an account that are stored, out of some with ids.
+func present(ctx context.Context, tx *store.Tx, some []*Grant) (stored []*Grant, err error) {
+	ids := make([]string, len(some))
+	for i, g := range some {
+		ids[i] = g.ID
+	}
+	c := &conditions{}
+	c.in("id", ids)
+	there := map[string]bool{}
+	err = store.Each(ctx, tx, store.Text, func(id string) error {
+		there[id] = true
+		return nil
+	}, `SELECT id FROM access_grants WHERE account = ?`+c.text.String(), append([]any{some[0].Account}, c.args...)...)
+	for _, g := range some {
+		if there[g.ID] {
+			stored = append(stored, g)
+		}
+	}
+	return stored, err
 }
 
 // endedGrants reads grants that ended before a moment, the oldest end first.

@@ -169,17 +169,35 @@ type Tx struct {
 	tx      *sql.Tx
 	changes []Change // in their order, each once
 	changed map[Change]bool
+	// written are things as this transaction has left them, of those that Wrote tells of.
+	written map[Change]any
+	// prepared are the statements of Repeat.
+	prepared map[string]*sql.Stmt
 }
 
 // Changed adds a row to the change feed of this transaction.
 func (tx *Tx) Changed(kind, key string) {
 	c := Change{Kind: kind, Key: key}
+	delete(tx.written, c)
 	if tx.changed[c] {
 		return
 	}
 	tx.changed[c] = true
 	tx.changes = append(tx.changes, c)
 }
+
+// Wrote is Changed for a thing of which the transaction has written every column, with the thing as a reader would find it: its followers
+// need not read it again. Nobody may change it afterwards.
+func (tx *Tx) Wrote(kind, key string, thing any) {
+	tx.Changed(kind, key)
+	if tx.written == nil {
+		tx.written = map[Change]any{}
+	}
+	tx.written[Change{Kind: kind, Key: key}] = thing
+}
+
+// Written is what Wrote told last of a change, nil if the change has to be read.
+func (tx *Tx) Written(c Change) any { return tx.written[c] }
 
 // Query runs a statement that returns rows.
 func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
@@ -190,6 +208,26 @@ func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 // Exec runs a statement and returns how many rows it touched.
 func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	res, err := tx.tx.ExecContext(ctx, tx.db.engine.rebind(query), args...)
+	if err != nil {
+		return 0, tx.db.engine.sentinel(err)
+	}
+	return res.RowsAffected()
+}
+
+// Repeat is Exec for a statement that the transaction runs again and again: the engine reads its text once.
+func (tx *Tx) Repeat(ctx context.Context, query string, args ...any) (int64, error) {
+	st := tx.prepared[query]
+	if st == nil {
+		var err error
+		if st, err = tx.tx.PrepareContext(ctx, tx.db.engine.rebind(query)); err != nil {
+			return 0, tx.db.engine.sentinel(err)
+		}
+		if tx.prepared == nil {
+			tx.prepared = map[string]*sql.Stmt{}
+		}
+		tx.prepared[query] = st // the end of the transaction closes it
+	}
+	res, err := st.ExecContext(ctx, args...)
 	if err != nil {
 		return 0, tx.db.engine.sentinel(err)
 	}
@@ -292,7 +330,7 @@ func (tx *Tx) advance(ctx context.Context) (int64, error) {
 			args = append(args, rev, position, c.Kind, c.Key, at)
 			position++
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO changes (revision, position, kind, key, at) VALUES (?, ?, ?, ?, ?)`+strings.Repeat(`, (?, ?, ?, ?, ?)`, len(part)-1), args...); err != nil {
+		if _, err := tx.Repeat(ctx, `INSERT INTO changes (revision, position, kind, key, at) VALUES (?, ?, ?, ?, ?)`+strings.Repeat(`, (?, ?, ?, ?, ?)`, len(part)-1), args...); err != nil {
 			return 0, err
 		}
 	}

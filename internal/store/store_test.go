@@ -313,3 +313,68 @@ func TestDatabaseFileIsPrivate(t *testing.T) {
 		}
 	}
 }
+
+// TestFollowersAreToldWhatWasWritten: a follower learns what Wrote told last of a thing, and that it has to read it where another
+// change came after.
+func TestFollowersAreToldWhatWasWritten(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, db *store.DB) {
+		seen := &written{}
+		if err := db.Follow(t.Context(), seen); err != nil {
+			t.Fatal(err)
+		}
+		err := db.Update(t.Context(), func(tx *store.Tx) error {
+			tx.Wrote("role", "a", 1)
+			tx.Wrote("role", "a", 2)
+			tx.Wrote("role", "b", 1)
+			tx.Changed("role", "b")
+			tx.Changed("role", "c")
+			tx.Wrote("role", "c", 3)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[string]any{"a": 2, "b": nil, "c": 3}, seen.things); diff != "" {
+			t.Errorf("things (-want +got):\n%s", diff)
+		}
+	})
+}
+
+type written struct{ things map[string]any }
+
+func (*written) Load(context.Context, store.Querier) error { return nil }
+
+func (w *written) Prepare(_ context.Context, tx *store.Tx, changes []store.Change) (func(), error) {
+	w.things = map[string]any{}
+	for _, c := range changes {
+		w.things[c.Key] = tx.Written(c)
+	}
+	return func() {}, nil
+}
+
+// TestRepeat: a statement that is run again and again does what Exec does, and is no longer there in the next transaction.
+func TestRepeat(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, db *store.DB) {
+		const query = `INSERT INTO settings (name, value) VALUES (?, ?)`
+		for _, names := range [][]string{{"test-a", "test-b", "test-c"}, {"test-d"}} {
+			err := db.Update(t.Context(), func(tx *store.Tx) error {
+				for _, name := range names {
+					if n, err := tx.Repeat(t.Context(), query, name, []byte("?")); err != nil || n != 1 {
+						return fmt.Errorf("%d rows: %w", n, err)
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := db.Update(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.Repeat(t.Context(), query, "test-d", []byte("?"))
+			return err
+		})
+		if !errors.Is(err, store.ErrConflict) {
+			t.Errorf("a name that is taken: %v, want %v", err, store.ErrConflict)
+		}
+	})
+}
