@@ -68,6 +68,7 @@ func TestAlteredLinesHoldNothingUp(t *testing.T) {
 	for name, with := range map[string][2]string{
 		"no JSON": {`"eventName":"Spoilt"`, `"eventName":"Spoi"t"`},
 		"no hash": {`"eventName":"Spoilt"`, `"eventName":"Spo` + "\n" + `lt`},
+		"a note":  {`{"eventTime":"2026-11-02T09:58:30Z","eventSource":"iam.amazonaws.com","eventName":"Spoilt"`, `{"lakegateLog":1,"kind":"nothing","detail":"012345678901234567890123456789012345678901234"`},
 		"zeroes":  {`{"eventTime":"2026-11-02T09:58:30Z","eventSource":"iam.amazonaws.com","eventName":"Spoilt"`, strings.Repeat("\x00", 86)},
 	} {
 		t.Run(name, func(t *testing.T) {

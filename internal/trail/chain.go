@@ -144,6 +144,8 @@ const (
 	noteMissing = "missing" // a start found that the log lacks entries that the database knows of
 )
 
+var noteKinds = []string{noteSegment, noteRemoved, noteCut, noteDamage, noteMissing}
+
 const logVersion = 1
 
 var notePrefix = []byte(`{"lakegateLog":`)
@@ -156,7 +158,12 @@ func parseNote(line []byte) (n note, err error) {
 	if !ok || !isNote(begin) {
 		return n, errors.New("not a note of the log")
 	}
-	if err := json.Unmarshal(append(begin[:len(begin):len(begin)], '}'), &n); err != nil {
+	return noteIn(append(begin[:len(begin):len(begin)], '}'))
+}
+
+// noteIn reads a note from its entry.
+func noteIn(entry []byte) (n note, err error) {
+	if err := json.Unmarshal(entry, &n); err != nil {
 		return n, fmt.Errorf("a note of the log: %w", err)
 	}
 	if n.Version != logVersion {

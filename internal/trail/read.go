@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -221,7 +222,11 @@ func readSegment(ctx context.Context, dir string, p Position, limit int64, visit
 		case !ok:
 			l.Damage = "a line has no hash"
 		case isNote(record):
-			continue
+			// What only looks like a note would hide a record behind it.
+			if n, err := noteIn(record); err == nil && n.Node == p.Node && n.Segment == p.Segment && slices.Contains(noteKinds, n.Kind) {
+				continue
+			}
+			l.Damage = "a line looks like a note of the log and is none"
 		default:
 			l.Record = record
 		}

@@ -234,11 +234,13 @@ func TestSinks(t *testing.T) {
 // TestSinksThatCannotBe keep the server from starting, and say why.
 func TestSinksThatCannotBe(t *testing.T) {
 	for setting, want := range map[string]string{
-		`{name: siem, webhook: {url: "http://siem.example.com/"}}`:                  "audit.sinks: siem: webhook.url: want https",
-		`{name: siem, webhook: {url: "https://h/", secret: a secret that is here}}`: "audit.sinks: siem: webhook.secret: want file:PATH or env:NAME",
-		`{name: archive, file: {path: /nowhere/at/all}}`:                            "audit.sinks: archive: file.path",
-		`{name: both, file: {path: /a}, otlp: {url: "https://h/"}}`:                 "audit.sinks: both: want one of",
-		`{name: bus, kafka: {broker: k, topic: t}}`:                                 "broker",
+		`{name: siem, webhook: {url: "http://siem.example.com/"}}`:                     "audit.sinks: siem: webhook.url: want https",
+		`{name: siem, webhook: {url: "https://h/", secret: a secret that is here}}`:    "audit.sinks: siem: webhook.secret: want file:PATH or env:NAME",
+		`{name: archive, file: {path: /nowhere/at/all}}`:                               "audit.sinks: archive: file.path",
+		`{name: both, file: {path: /a}, otlp: {url: "https://h/"}}`:                    "audit.sinks: both: want one of",
+		`{name: siem, select: [{decision: {equals: [denied]}}], file: {path: /tmp/a}}`: `audit.sinks: siem: select: decision is never "denied"`,
+		`{name: siem, select: [{event: {equals: [x]}}], file: {path: /tmp/a}}`:         `audit.sinks: siem: select: there is no field "event"`,
+		`{name: bus, kafka: {broker: k, topic: t}}`:                                    "broker",
 	} {
 		config := settings(t, "audit:\n  sinks:\n    - "+setting+"\n")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
