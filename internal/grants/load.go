@@ -20,7 +20,7 @@ const between = "\x1f"
 
 var packedColumns = []string{"account", "id", "location", "sub_prefix", "scope", "object", "grantee_type", "grantee", "permission", "application", "tags", "created", "terms", "owner"}
 
-var selectPacked = `SELECT ` + strings.Join(packedColumns, ` || '`+between+`' || `) + ` FROM access_grants`
+var selectPacked = `SELECT concat_ws('` + between + `', ` + strings.Join(packedColumns, `, `) + `) FROM access_grants`
 
 // loadGrants visits all grants. What it gives is do's until it returns, and has no tags unless it has terms.
 func loadGrants(ctx context.Context, q store.Querier, do func(*Grant)) error {

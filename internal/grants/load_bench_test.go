@@ -24,7 +24,7 @@ func BenchmarkLoad(b *testing.B) {
 			for i := low; i < low+5000; i++ {
 				g := &Grant{
 					Account: "111111111111", ID: fmt.Sprintf("%08x-0000-4000-8000-000000000000", i), LocationID: "5c1f0b6e-0000-4000-8000-000000000001", SubPrefix: fmt.Sprintf("part-%d/table-%d/*", i%1000, i),
-					Grantee: Grantee{Type: DirectoryGroup, ID: fmt.Sprintf("94482488-3041-7026-1a1e-%012d", i%5000)}, Permission: Read, Created: db.Now(),
+					Grantee: Grantee{Type: DirectoryGroup, ID: fmt.Sprintf("94482488-3041-7026-1a1e-%012d", i%5000)}, Permission: Read, Created: db.Now(), Tags: map[string]string{},
 				}
 				g.Text = "s3://data/" + g.SubPrefix
 				if err := insertGrant(b.Context(), tx, g); err != nil {
