@@ -25,7 +25,10 @@ func sizes() []int {
 const benchGroups = 10_000
 
 // filled is an index with n grants to groups, on prefixes of two to four levels in a hundred buckets.
-func filled(n int) (x *Index, keys []string) {
+func filled(n int) (x *Index, keys []string) { return filledWith(n, nil) }
+
+// filledWith is filled with grants that have terms.
+func filledWith(n int, terms *Terms) (x *Index, keys []string) {
 	r := rand.New(rand.NewPCG(1, 2))
 	x = newIndex()
 	names := make([]string, benchGroups)
@@ -43,7 +46,7 @@ func filled(n int) (x *Index, keys []string) {
 		g := &Grant{
 			Account: owner, ID: randomID(r), Text: "s3://" + bucketName(i) + "/" + prefix + "*", SubPrefix: prefix + "*", LocationID: "default",
 			Scope:   scope.Scope{Bucket: bucketName(i), Prefix: prefix},
-			Grantee: Grantee{DirectoryGroup, names[r.IntN(benchGroups)]}, Permission: Read, Created: noon,
+			Grantee: Grantee{DirectoryGroup, names[r.IntN(benchGroups)]}, Permission: Read, Created: noon, Terms: terms,
 		}
 		x.add(g)
 		if i%max(1, n/131_072) == 0 {
@@ -98,6 +101,39 @@ func BenchmarkMatch(b *testing.B) {
 				})
 			})
 		}
+	}
+}
+
+// BenchmarkTerms is a question among a million grants that all end one day, spread over their prefixes.
+func BenchmarkTerms(b *testing.B) {
+	x, keys := filledWith(1e6, &Terms{NotAfter: noon.AddDate(1, 0, 0)})
+	for _, groups := range []int{1, 100, 1000} {
+		b.Run(fmt.Sprintf("groups=%d", groups), func(b *testing.B) {
+			q := &Question{User: "u", Principal: roleR.ID, Permission: Read, Now: noon}
+			for i := range groups {
+				q.Groups = append(q.Groups, groupName(i*(benchGroups/groups)))
+			}
+			slices.Sort(q.Groups)
+			targets := make([]scope.Target, len(keys))
+			found := 0
+			for i, k := range keys {
+				targets[i] = target(b, k, true)
+				q.Target = targets[i]
+				if x.Match(owner, q) != nil {
+					found++
+				}
+			}
+			if found == 0 {
+				b.Fatal("nothing is found")
+			}
+			i := 0
+			defer processor(b)()
+			for b.Loop() {
+				q.Target = targets[i%len(targets)]
+				x.Match(owner, q)
+				i += 7919
+			}
+		})
 	}
 }
 
