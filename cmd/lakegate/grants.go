@@ -17,8 +17,8 @@ type grantsCommand struct {
 	Export grantsExportCommand `cmd:"" help:"Write all access grants of an account to a file, in the form that import reads."`
 }
 
-// importBatch is how many grants are made in one change.
-const importBatch = 250
+// importBatch is how many grants are made in one change: as many items as the audit record of a request keeps of a list.
+const importBatch = 200
 
 type grantsImportCommand struct {
 	asker

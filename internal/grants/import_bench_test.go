@@ -13,7 +13,7 @@ import (
 // BenchmarkImportAccessGrants is what a grant of an import costs without its way over the wire: b.N of them to one person, on SQLite, in
 // batches as the command sends them.
 func BenchmarkImportAccessGrants(b *testing.B) {
-	const batch = 250
+	const batch = 200
 	h := founded(b, "sqlite")
 	ana := h.person("ana")
 	imports := &grants.ImportService{Service: h.Service, Finder: findsNobody{}}
