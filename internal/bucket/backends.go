@@ -215,3 +215,12 @@ func (r *Registry) look(ctx context.Context, b *Bucket) error {
 	}
 	return m.Head(ctx)
 }
+
+// Connections are how many there may be at once to a backend; 0 for one that is not known.
+func (r *Registry) Connections(backend string) int {
+	o, ok := r.backends.get(backend)
+	if !ok || o.endpoint == nil {
+		return 0
+	}
+	return o.Settings.MaxConnections
+}

@@ -69,7 +69,12 @@ const (
 
 // extended keeps attributes in the file system's extended attributes, which follow the file through links and renames.
 // Each value has one byte before it: 'v' and the value, or 'p' and the name of the file in dir that has it.
-type extended struct{ dir string }
+//
+// An attribute of a file that has its name already is forced to the disk at once; those of a new one are with the file.
+type extended struct {
+	dir  string
+	disk disk
+}
 
 // errNoAttribute is what the library expects.
 var errNoAttribute = meta.ErrNoSuchKey
@@ -132,8 +137,11 @@ func (x extended) StoreAttribute(f *os.File, bucket, object, attribute string, v
 		x.drop(raw)
 		return fmt.Errorf("store attribute %s: %w", attribute, err)
 	}
+	if f == nil {
+		err = x.disk.at(filepath.Join(bucket, object))
+	}
 	x.drop(old)
-	return nil
+	return err
 }
 
 func (x extended) put(value []byte) (string, error) {
@@ -145,6 +153,9 @@ func (x extended) put(value []byte) (string, error) {
 		if err = os.MkdirAll(filepath.Dir(x.place(id)), 0o700); err == nil {
 			err = os.WriteFile(x.place(id), value, 0o600)
 		}
+	}
+	if err == nil {
+		err = upTo(x.disk, x.place(id), x.dir)
 	}
 	if err != nil {
 		_ = os.Remove(x.place(id))
@@ -166,8 +177,9 @@ func (x extended) DeleteAttribute(bucket, object, attribute string) error {
 	if err := xattr.LRemove(filepath.Join(bucket, object), attrPrefix+attribute); err != nil && !errors.Is(err, xattr.ENOATTR) {
 		return err
 	}
+	err = x.disk.at(filepath.Join(bucket, object))
 	x.drop(old)
-	return nil
+	return err
 }
 
 func (x extended) ListAttributes(bucket, object string) ([]string, error) {
@@ -230,7 +242,11 @@ func (x extended) discard(bucket, object string) func() {
 }
 
 // sidecar keeps attributes in files beside the objects, by path, for file systems without extended attributes.
-type sidecar struct{ meta.SideCar }
+type sidecar struct {
+	meta.SideCar
+	dir  string
+	disk disk
+}
 
 // attrInode says which file the attributes of a path were written for. The library stores those of a new file before the
 // file takes the path, so without it an object would inherit the tags and metadata of the one that it replaces.
@@ -256,7 +272,10 @@ func (s sidecar) StoreAttribute(f *os.File, bucket, object, attribute string, va
 			}
 		}
 	}
-	return s.SideCar.StoreAttribute(nil, bucket, object, attribute, value)
+	if err := s.SideCar.StoreAttribute(nil, bucket, object, attribute, value); err != nil {
+		return err
+	}
+	return upTo(s.disk, filepath.Join(s.dir, bucket, object, "meta", attribute), s.dir)
 }
 
 func (s sidecar) all(_ *os.File, bucket, object string) (map[string][]byte, error) {

@@ -63,7 +63,7 @@ func (e *Embedded) makeBucket(ctx context.Context, in CreateBucketInput) error {
 	if err := os.Rename(draft, filepath.Join(e.objects, in.Bucket)); err != nil {
 		return fmt.Errorf("make bucket: %w", err)
 	}
-	return nil
+	return upTo(e.disk, filepath.Join(e.objects, in.Bucket), e.objects)
 }
 
 // clear removes what may be left of an earlier bucket of the name. Folders that were laid there with files in them are
@@ -119,7 +119,8 @@ func (e *Embedded) DeleteBucket(ctx context.Context, bucket string) error {
 	return modelled(errors.Join(
 		e.discardFolder(filepath.Join(e.objects, bucket)),
 		e.attrs.DeleteAttributes(bucket, ""),
-		os.RemoveAll(filepath.Join(e.versions, bucket))))
+		os.RemoveAll(filepath.Join(e.versions, bucket)),
+		e.disk.at(e.objects)))
 }
 
 // HeadBucket says whether there is such a bucket.

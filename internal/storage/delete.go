@@ -22,7 +22,13 @@ func (e *Embedded) DeleteObject(_ context.Context, in *DeleteObjectInput) (*Dele
 	}
 	defer release()
 	out, err := e.deleteObject(in)
-	return out, modelled(err)
+	if err == nil {
+		err = e.written(in.Bucket, in.Key)
+	}
+	if err != nil {
+		return nil, modelled(err)
+	}
+	return out, nil
 }
 
 func (e *Embedded) deleteObject(in *DeleteObjectInput) (*DeleteObjectOutput, error) {

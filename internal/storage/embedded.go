@@ -29,6 +29,7 @@ type Embedded struct {
 	root                     os.FileInfo // of objects
 	library                  *posix.Posix
 	attrs                    attributes
+	disk                     disk
 	beside                   bool // attributes are beside the objects, so there are no versions
 	folds                    bool // the file system takes different names for the same
 	log                      *slog.Logger
@@ -44,15 +45,16 @@ type Embedded struct {
 // busy is for the process what Embedded is for its working directory: there is one.
 var busy atomic.Bool
 
-// OpenEmbedded opens the folder, which it creates, and puts right what a killed process left behind.
-func OpenEmbedded(ctx context.Context, dir string, log *slog.Logger) (*Embedded, error) {
+// OpenEmbedded opens the folder, which it creates, and puts right what a killed process left behind. What it answers with
+// success is on the disk, unless Unforced says otherwise.
+func OpenEmbedded(ctx context.Context, dir string, log *slog.Logger, options ...Option) (*Embedded, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	if !busy.CompareAndSwap(false, true) {
 		return nil, errors.New("open storage: another one is open in this process, which has one working directory")
 	}
-	e, err := openEmbedded(ctx, dir, log, keepsAttributes)
+	e, err := openEmbedded(ctx, dir, log, keepsAttributes, options...)
 	if err != nil {
 		busy.Store(false)
 		return nil, fmt.Errorf("open storage: %w", err)
@@ -60,7 +62,7 @@ func OpenEmbedded(ctx context.Context, dir string, log *slog.Logger) (*Embedded,
 	return e, nil
 }
 
-func openEmbedded(ctx context.Context, dir string, log *slog.Logger, keeps func(*os.File) error) (*Embedded, error) {
+func openEmbedded(ctx context.Context, dir string, log *slog.Logger, keeps func(*os.File) error, options ...Option) (*Embedded, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -73,7 +75,10 @@ func openEmbedded(ctx context.Context, dir string, log *slog.Logger, keeps func(
 	}
 	e := &Embedded{
 		objects: filepath.Join(dir, "objects"), versions: filepath.Join(dir, "versions"), trash: filepath.Join(dir, "trash"),
-		log: log, now: time.Now, seed: maphash.MakeSeed(),
+		log: log, now: time.Now, seed: maphash.MakeSeed(), disk: forced{},
+	}
+	for _, set := range options {
+		set(e)
 	}
 	for _, d := range []string{e.objects, e.versions, e.trash} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
@@ -86,7 +91,7 @@ func openEmbedded(ctx context.Context, dir string, log *slog.Logger, keeps func(
 	if e.root, err = os.Stat(e.objects); err != nil {
 		return nil, err
 	}
-	opts := posix.PosixOpts{ForceNoObjLockFile: true, IOBufferSize: 256 << 10, CopyObjectThreshold: MaxObjectSize}
+	opts := posix.PosixOpts{ForceNoObjLockFile: true, IOBufferSize: 128 << 10, CopyObjectThreshold: MaxObjectSize}
 	opts.SetNewDirPerm(0o700)
 	opts.SetNewFilePerm(0o600)
 	if e.library, err = posix.New(e.objects, e.attrs, opts); err != nil {
@@ -119,11 +124,11 @@ func (e *Embedded) probe(ctx context.Context, dir string, keeps func(*os.File) e
 	}
 	if err = keeps(f); err == nil {
 		d := filepath.Join(dir, "attributes")
-		return extended{dir: d}, os.MkdirAll(d, 0o700)
+		return extended{dir: d, disk: e.disk}, errors.Join(os.MkdirAll(d, 0o700), e.disk.at(dir))
 	}
 	e.beside = true
 	e.log.WarnContext(ctx, "the file system of the data folder has no extended attributes: metadata is kept in files beside the objects, without versioning, and an overwrite is not one step", slog.String("dir", dir), slog.Any("error", err))
-	return besideObjects(filepath.Join(dir, "sidecar"))
+	return besideObjects(filepath.Join(dir, "sidecar"), e.disk)
 }
 
 // keepsAttributes tries whether a file takes an attribute of the greatest length that it must.
@@ -131,12 +136,12 @@ func keepsAttributes(f *os.File) error {
 	return xattr.FSet(f, attrPrefix+"probe", make([]byte, inlineLimit+1))
 }
 
-func besideObjects(dir string) (attributes, error) {
+func besideObjects(dir string, d disk) (attributes, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	s, err := meta.NewSideCar(dir)
-	return sidecar{s}, err
+	return sidecar{SideCar: s, dir: dir, disk: d}, err
 }
 
 // recover removes what was being deleted or staged when the process was killed, and gives uploads whose completion was cut

@@ -9,8 +9,29 @@ import (
 )
 
 // OpenBeside opens a storage as on a file system without extended attributes.
-func OpenBeside(ctx context.Context, dir string, log *slog.Logger) (*Embedded, error) {
-	return openEmbedded(ctx, dir, log, func(*os.File) error { return errors.ErrUnsupported })
+func OpenBeside(ctx context.Context, dir string, log *slog.Logger, options ...Option) (*Embedded, error) {
+	return openEmbedded(ctx, dir, log, func(*os.File) error { return errors.ErrUnsupported }, options...)
+}
+
+// On tells note before each time what a storage forces to the disk, a file without a name or a path, and note may fail it.
+func On(note func(file *os.File, path string) error) Option {
+	return func(e *Embedded) { e.disk = noted(note) }
+}
+
+type noted func(file *os.File, path string) error
+
+func (n noted) file(f *os.File) error {
+	if err := n(f, ""); err != nil {
+		return err
+	}
+	return forced{}.file(f)
+}
+
+func (n noted) at(path string) error {
+	if err := n(nil, path); err != nil {
+		return err
+	}
+	return forced{}.at(path)
 }
 
 // SetClock sets the clock of a storage.

@@ -109,6 +109,9 @@ func (e *Embedded) createUpload(ctx context.Context, in *CreateMultipartUploadIn
 			return nil, errors.Join(err, e.abort(ctx, UploadRef{in.Bucket, in.Key, res.UploadId}))
 		}
 	}
+	if err := e.written(in.Bucket, filepath.Join(uploadsOf(in.Key), res.UploadId)); err != nil {
+		return nil, err
+	}
 	return &CreateMultipartUploadOutput{UploadID: res.UploadId, Checksum: checksum}, nil
 }
 

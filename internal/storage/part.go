@@ -39,9 +39,12 @@ func (e *Embedded) uploadPart(ctx context.Context, in *UploadPartInput) (*Upload
 	number := int32(in.PartNumber) //nolint:gosec // bounded above
 	res, err := e.library.UploadPartWithPostFunc(ctx, &s3.UploadPartInput{
 		Bucket: &in.Bucket, Key: &in.Key, UploadId: &in.UploadID, PartNumber: &number, Body: u, ContentLength: &in.Body.Size,
-	}, func(*os.File) error {
+	}, func(f *os.File) error {
 		if !u.verified {
 			return errors.New("the body was not read to its end")
+		}
+		if err := e.disk.file(f); err != nil {
+			return err
 		}
 		unlock, err := e.change(in.Bucket, in.Key)
 		if err != nil {
@@ -52,6 +55,9 @@ func (e *Embedded) uploadPart(ctx context.Context, in *UploadPartInput) (*Upload
 		return err
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := e.written(in.Bucket, filepath.Join(uploadsOf(in.Key), in.UploadID, strconv.Itoa(in.PartNumber))); err != nil {
 		return nil, err
 	}
 	out := &UploadPartOutput{ETag: *res.ETag}

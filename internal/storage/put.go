@@ -120,12 +120,15 @@ func (p *publication) begin(f *os.File) error {
 			return err
 		}
 	}
-	return nil
+	return p.e.disk.file(f)
 }
 
 // finish tells what was published, still under the lock.
 func (p *publication) finish(res s3response.PutObjectOutput) (*PutObjectOutput, error) {
 	p.published = true
+	if err := p.e.written(p.bucket, p.key); err != nil {
+		return nil, err
+	}
 	out := &PutObjectOutput{ETag: res.ETag, Checksum: writtenChecksum(res)}
 	if p.made != nil {
 		out.VersionID = p.made.id

@@ -24,8 +24,9 @@
 //     a file system without extended attributes metadata is kept beside the object and this does not hold for the
 //     instant of an overwrite; versioning is refused there. The log says so at start.)
 //   - Writers of one key are ordered: a delete never swallows a concurrent put that was acknowledged after it.
-//   - Acknowledged is in the file system: killing the process loses nothing. What survives a power failure is up to the
-//     file system, as no file is flushed to the disk before the answer.
+//   - Acknowledged is on the disk: neither the end of the process nor a power cut loses it. Contents are forced there before
+//     they get their names, and names and attributes before the answer. (Unforced leaves that to the operating system; then
+//     killing the process loses nothing, and a power cut what was answered in the last seconds.)
 //   - Nothing outside its folder is read or written. Symbolic links and special files inside it are never followed.
 //   - Memory is bounded: bodies are streamed, a listing holds one page and one batch of a folder's names. (A listing of
 //     uploads holds what is known of all uploads with the prefix, one of versions all versions of one key.)

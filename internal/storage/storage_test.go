@@ -37,7 +37,7 @@ func run(m *testing.M) int {
 	if os.Getenv(roleVariable) == "beside" {
 		open = storage.OpenBeside
 	}
-	if shared, err = open(context.Background(), dir, slog.New(slog.DiscardHandler)); err != nil {
+	if shared, err = open(context.Background(), dir, slog.New(slog.DiscardHandler), storage.On(onPlatter)); err != nil {
 		panic(err)
 	}
 	defer func() { _ = shared.Close() }()

@@ -64,7 +64,12 @@ func (m *Mount) deleteTogether(ctx context.Context, in []*storage.DeleteObjectIn
 			results[i].Err = err
 			continue
 		}
-		asked[versioned{in[i].Key, in[i].VersionID}] = i
+		// Once, whoever named it twice: MinIO answers the second with an entry that has no name.
+		ref := versioned{in[i].Key, in[i].VersionID}
+		if _, twice := asked[ref]; twice {
+			continue
+		}
+		asked[ref] = i
 		w.open("Object")
 		w.text("Key", there)
 		if in[i].VersionID != "" {

@@ -37,8 +37,8 @@ func find(t testing.TB, name string) string {
 	return ""
 }
 
-// freeAddress is an address on loopback that nobody listens at.
-func freeAddress(t testing.TB) string {
+// FreeAddress is an address on loopback that nobody listens at.
+func FreeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -89,7 +89,7 @@ func run(t testing.TB, address string, env []string, name string, args ...string
 func VersityGW(t testing.TB) Peer {
 	t.Helper()
 	program := find(t, "versitygw")
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), FreeAddress(t)
 	for _, d := range []string{"data", "versions"} {
 		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
 			t.Fatal(err)
@@ -105,7 +105,7 @@ func VersityGW(t testing.TB) Peer {
 func Rclone(t testing.TB) Peer {
 	t.Helper()
 	program := find(t, "rclone")
-	address := freeAddress(t)
+	address := FreeAddress(t)
 	p := Peer{Endpoint: "http://" + address, AccessKeyID: "rcloneroot", SecretAccessKey: "rclonesecretrclonesecret"}
 	run(t, address, []string{"RCLONE_CONFIG=" + filepath.Join(t.TempDir(), "none.conf")},
 		program, "serve", "s3", "--addr", address, "--auth-key", p.AccessKeyID+","+p.SecretAccessKey, "--vfs-cache-mode", "off", t.TempDir())
