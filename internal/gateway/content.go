@@ -25,7 +25,9 @@ func (x *exchange) content() (storage.Body, error) {
 		return storage.Body{}, err
 	}
 	size := body.Size()
-	if size < 0 {
+	// Without a length there is no content, says HTTP/1; but who forgot it, or whose proxy sees the end of the request at
+	// another place, must not make an empty object. Chunks, and other versions of HTTP, mark the end themselves.
+	if size < 0 || x.r.ProtoMajor == 1 && x.r.ContentLength == 0 && x.r.Header.Get("Content-Length") == "" {
 		return storage.Body{}, wire.NewError("MissingContentLength", http.StatusLengthRequired, "You must provide the Content-Length HTTP header.")
 	}
 	if size > storage.MaxObjectSize {

@@ -30,8 +30,8 @@ type form struct {
 	file     *formFile
 }
 
-// isForm reports whether a content is that of an HTML form with a file.
-func isForm(h http.Header) bool {
+// IsForm reports whether a content is that of an HTML form with a file.
+func IsForm(h http.Header) bool {
 	kind, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
 	return kind == "multipart/form-data"
 }

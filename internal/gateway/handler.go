@@ -59,6 +59,7 @@ type exchange struct {
 	*Gateway
 	*Request
 	r      *http.Request
+	claim  Claim
 	caller *caller.Caller
 	proof  *sigv4.Proof
 	// signed is when the signature was made; zero for an anonymous request.
@@ -75,6 +76,8 @@ type exchange struct {
 	// leave gives the principal's share back, with the bytes that moved; nil before one was taken.
 	leave func(bytes int64, now time.Time)
 	moved int64
+	// leaveBackend gives back the share of the connections to the bucket's backend; nil where none was taken.
+	leaveBackend func()
 }
 
 // answer is what goes back: a document, or an object as it comes from the storage.
@@ -85,8 +88,20 @@ type answer struct {
 	object *storage.Object
 }
 
-// ServeHTTP takes a request through all steps. Its record is written before its answer.
-func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// Claim is what sigv4.Parse read in a request. Nothing of it is proved.
+type Claim struct {
+	Signature *sigv4.Signature
+	Err       error
+}
+
+// ClaimOf reads the claim of a request.
+func ClaimOf(r *http.Request) Claim {
+	sig, err := sigv4.Parse(r)
+	return Claim{sig, err}
+}
+
+// Serve takes a request through all steps. Its record is written before its answer.
+func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request, claim Claim) {
 	if r.Method == http.MethodOptions {
 		g.preflight(w, r)
 		return
@@ -94,19 +109,15 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req := caller.RequestFrom(r.Context())
 	q, err := Parse(r, g.Hosts)
 	if err != nil {
-		g.refuse(w, r, q, err)
+		g.refuse(w, r, claim, err)
 		return
 	}
 	q.Time = req.Time
 	ctx, entry := g.Trail.Begin(r.Context(), trail.Operation{Source: "s3.amazonaws.com", Name: string(q.Operation), ReadOnly: q.readOnly(), Data: q.isData()})
 	ctx, ledger := authz.WithLedger(ctx)
 	q.ask(entry, r)
-	x := &exchange{Gateway: g, Request: q, r: r, entry: entry, received: max(q.ContentLength, 0)}
-	defer func() {
-		if x.leave != nil {
-			x.leave(x.moved, time.Now())
-		}
-	}()
+	x := &exchange{Gateway: g, Request: q, r: r, claim: claim, entry: entry, received: max(q.ContentLength, 0)}
+	defer x.end()
 	a, err := x.answer(ctx)
 	if err == nil && !ledger.Asked() {
 		err = wire.Internal(fmt.Errorf("%s answered without having asked for authorisation", q.Operation))
@@ -116,7 +127,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var e *wire.Error
 	if err != nil {
-		if e = spell(err); e.Status >= http.StatusInternalServerError {
+		// What is refused for its number is not worth a line each; the metrics count it.
+		if e = spell(err); e.Status >= http.StatusInternalServerError && e.Kind != wire.KindThrottled {
 			g.Log.ErrorContext(ctx, "data request failed", slog.String("request", req.ID), slog.String("operation", string(q.Operation)), slog.Any("error", err))
 		}
 	} else {
@@ -137,11 +149,24 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Amz-Version-Id", hiddenBy.VersionID)
 	}
 	if e != nil {
-		x.drop()
 		fail(w, r, req.ID, r.URL.Path, e)
+		x.end()
+		x.drop()
 		return
 	}
 	x.write(ctx, w, a)
+}
+
+// end gives back what the request took of the limits. It may be called twice.
+func (x *exchange) end() {
+	if x.leaveBackend != nil {
+		x.leaveBackend()
+		x.leaveBackend = nil
+	}
+	if x.leave != nil {
+		x.leave(x.moved, time.Now())
+		x.leave = nil
+	}
 }
 
 // asError keeps a nil *wire.Error from becoming an error that is not nil.
@@ -153,11 +178,11 @@ func asError(e *wire.Error) error {
 }
 
 // refuse answers a request that could not be read. Nobody is known to have made it.
-func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, _ *Request, err error) {
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, claim Claim, err error) {
 	req := caller.RequestFrom(r.Context())
 	// A URL that was signed with version 2 has parameters that are unknown here; its client has to hear what to change.
-	if _, unsigned := sigv4.Parse(r); errors.Is(unsigned, &sigv4.Error{Kind: sigv4.Retired}) {
-		err = unsigned
+	if errors.Is(claim.Err, &sigv4.Error{Kind: sigv4.Retired}) {
+		err = claim.Err
 	}
 	e := spell(err)
 	ctx, entry := g.Trail.Begin(r.Context(), trail.Operation{Source: "s3.amazonaws.com", Name: "Unknown", ReadOnly: true, Data: true})
@@ -188,7 +213,8 @@ func (x *exchange) answer(ctx context.Context) (a *answer, err error) {
 	if err := x.Trail.Ready(); err != nil {
 		return nil, wire.Unavailable("The request cannot be recorded.").Because(err)
 	}
-	if x.leave, err = x.Limiter.enter(principalOf(x.caller, caller.RequestFrom(ctx)), time.Now()); err != nil {
+	principal := principalOf(x.caller, caller.RequestFrom(ctx))
+	if x.leave, err = x.Limiter.enter(principal, time.Now()); err != nil {
 		x.entry.Step("limits", trail.Fail, "the principal has used up its share")
 		return nil, err
 	}
@@ -207,6 +233,12 @@ func (x *exchange) answer(ctx context.Context) (a *answer, err error) {
 		}
 		return nil, err
 	}
+	if x.bucket != nil && x.bucket.Backend != "" {
+		if x.leaveBackend, err = x.Limiter.enterBackend(x.bucket.Backend, principal); err != nil {
+			x.entry.Step("limits", trail.Fail, "the principal has used up its share of the connections to the backend")
+			return nil, err
+		}
+	}
 	return do(x, ctx)
 }
 
@@ -215,15 +247,15 @@ func (x *exchange) authenticate() error {
 	if x.form != nil {
 		return x.authenticateForm()
 	}
-	sig, err := sigv4.Parse(x.r)
-	if errors.Is(err, sigv4.ErrUnsigned) {
+	if errors.Is(x.claim.Err, sigv4.ErrUnsigned) {
 		x.caller = &caller.Caller{Type: caller.Anonymous}
 		return nil
 	}
-	if err != nil {
-		return err
+	if x.claim.Err != nil {
+		return x.claim.Err
 	}
-	if x.caller, x.proof, err = x.Authenticator.Authenticate(x.r, sig, sigv4.Options{Services: []string{"s3"}, Style: sigv4.Literal}); err == nil {
+	var err error
+	if x.caller, x.proof, err = x.Authenticator.Authenticate(x.r, x.claim.Signature, sigv4.Options{Services: []string{"s3"}, Style: sigv4.Literal}); err == nil {
 		x.signed = x.proof.Time
 	}
 	return err
@@ -258,7 +290,11 @@ func (x *exchange) find() error {
 	if x.Source != nil && x.Source.Bucket == x.Bucket {
 		x.entry.Resource("AWS::S3::Object", b.ARN()+"/"+x.Source.Key, "")
 	}
-	return b.ExpectOwner(x.ExpectedOwner)
+	if err := b.ExpectOwner(x.ExpectedOwner); err != nil || x.Source == nil || x.Source.Bucket != x.Bucket {
+		return err
+	}
+	// That of a source elsewhere is held against its bucket when it is asked for.
+	return b.ExpectOwner(x.Source.ExpectedOwner)
 }
 
 // headers are those that every answer has, refusals included: clients learn the Region from a refused HeadBucket.
@@ -273,7 +309,8 @@ func (x *exchange) headers(h http.Header, requestID string) {
 }
 
 // drop reads a little of a content that was refused, so that the client sees the answer instead of a broken connection,
-// and no more: a refused upload is not to cost the server its length.
+// and no more: a refused upload is not to cost the server its length. The answer is given before, which tells the server
+// that the request has no claim on its time any more.
 func (x *exchange) drop() {
 	if x.r.Body != nil && x.r.Header.Get("Expect") == "" {
 		_, _ = io.CopyN(io.Discard, x.r.Body, 256<<10)

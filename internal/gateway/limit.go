@@ -21,6 +21,14 @@ type Limits struct {
 	Concurrent int
 }
 
+// Capacity is how much of a thing there is for all principals together; they share it as Shares have it.
+type Capacity struct {
+	// Requests are the requests that the server takes at once; 0 shares nothing.
+	Requests int
+	// Connections are those that there may be to a backend, by its name; nil shares nothing.
+	Connections func(backend string) int
+}
+
 // burst is how many seconds' worth of requests or bytes may be used at once.
 const burst = 10
 
@@ -30,18 +38,25 @@ const maxShares = 10000
 
 // Limiter holds principals to their limits. A nil one has none. It is safe for concurrent use.
 type Limiter struct {
-	limits Limits
+	limits   Limits
+	capacity Capacity
+	requests *Shares // nil where nothing is shared
 
-	mu     sync.Mutex
-	shares map[string]*share
+	mu       sync.Mutex
+	shares   map[string]*share  // nil where no principal has a limit
+	backends map[string]*Shares // of connections
 }
 
-// NewLimiter is nil where nothing is limited.
-func NewLimiter(l Limits) *Limiter {
-	if l == (Limits{}) {
-		return nil
+// NewLimiter makes a limiter.
+func NewLimiter(l Limits, c Capacity) *Limiter {
+	limiter := &Limiter{limits: l, capacity: c, backends: map[string]*Shares{}}
+	if l != (Limits{}) {
+		limiter.shares = map[string]*share{}
 	}
-	return &Limiter{limits: l, shares: map[string]*share{}}
+	if c.Requests > 0 {
+		limiter.requests = NewShares(c.Requests, false)
+	}
+	return limiter
 }
 
 // share is what a principal has left.
@@ -55,6 +70,33 @@ type share struct {
 func (l *Limiter) enter(principal string, now time.Time) (leave func(bytes int64, now time.Time), err error) {
 	if l == nil {
 		return func(int64, time.Time) {}, nil
+	}
+	if l.requests != nil && !l.requests.Enter(principal) {
+		return nil, slowDown()
+	}
+	own, err := l.take(principal, now)
+	if err != nil {
+		l.giveBack(principal)
+		return nil, err
+	}
+	return func(bytes int64, now time.Time) {
+		if own != nil {
+			l.repay(own, bytes, now)
+		}
+		l.giveBack(principal)
+	}, nil
+}
+
+func (l *Limiter) giveBack(principal string) {
+	if l.requests != nil {
+		l.requests.Leave(principal)
+	}
+}
+
+// take takes a request from a principal's own share, which is nil where principals have no limit.
+func (l *Limiter) take(principal string, now time.Time) (*share, error) {
+	if l.shares == nil {
+		return nil, nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -73,13 +115,34 @@ func (l *Limiter) enter(principal string, now time.Time) (leave func(bytes int64
 	}
 	s.active++
 	s.requests--
-	return func(bytes int64, now time.Time) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.refill(s, now)
-		s.active--
-		s.bytes -= float64(max(bytes, 0))
-	}, nil
+	return s, nil
+}
+
+func (l *Limiter) repay(s *share, bytes int64, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refill(s, now)
+	s.active--
+	s.bytes -= float64(max(bytes, 0))
+}
+
+// enterBackend takes one of the connections to a backend for a principal, or refuses it with SlowDown: who waits for a
+// slow backend must not keep its other buckets from everybody.
+func (l *Limiter) enterBackend(backend, principal string) (leave func(), err error) {
+	if l == nil || l.capacity.Connections == nil {
+		return func() {}, nil
+	}
+	l.mu.Lock()
+	s := l.backends[backend]
+	if n := l.capacity.Connections(backend); s == nil || s.places != n {
+		s = NewShares(n, false) // the former ones, of another number, end with their requests
+		l.backends[backend] = s
+	}
+	l.mu.Unlock()
+	if !s.Enter(principal) {
+		return nil, slowDown()
+	}
+	return func() { s.Leave(principal) }, nil
 }
 
 func slowDown() error { return wire.Throttled("Please reduce your request rate.") }

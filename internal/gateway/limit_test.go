@@ -27,7 +27,7 @@ func enters(l *Limiter, who string, n int, when time.Time, bytes int64) (in int)
 }
 
 func TestLimitOfRequests(t *testing.T) {
-	l := NewLimiter(Limits{RequestsPerSecond: 2})
+	l := NewLimiter(Limits{RequestsPerSecond: 2}, Capacity{})
 	if n := enters(l, "mateo", 100, at(0), 1<<40); n != 20 {
 		t.Errorf("at once: %d, want 20", n)
 	}
@@ -46,7 +46,7 @@ func TestLimitOfRequests(t *testing.T) {
 }
 
 func TestLimitOfBytes(t *testing.T) {
-	l := NewLimiter(Limits{BytesPerSecond: 100})
+	l := NewLimiter(Limits{BytesPerSecond: 100}, Capacity{})
 	if n := enters(l, "mateo", 1, at(0), 2000); n != 1 {
 		t.Fatal("the first is refused")
 	}
@@ -59,7 +59,7 @@ func TestLimitOfBytes(t *testing.T) {
 }
 
 func TestLimitOfConcurrency(t *testing.T) {
-	l := NewLimiter(Limits{Concurrent: 2})
+	l := NewLimiter(Limits{Concurrent: 2}, Capacity{})
 	first, err := l.enter("mateo", at(0))
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func TestLimitOfConcurrency(t *testing.T) {
 
 // TestAttackLimits: a principal does not get a new share by asking under many names, and the shares stay bounded.
 func TestAttackLimits(t *testing.T) {
-	l := NewLimiter(Limits{RequestsPerSecond: 1, Concurrent: 100})
+	l := NewLimiter(Limits{RequestsPerSecond: 1, Concurrent: 100}, Capacity{})
 	var crowd sync.WaitGroup
 	for i := range maxShares + 500 {
 		crowd.Go(func() { enters(l, fmt.Sprint("network ", i), 1, at(0), 0) })

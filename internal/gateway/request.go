@@ -170,7 +170,7 @@ func (q *Request) name(r *http.Request, where level, h *headers) error {
 // acceptForm refuses a form whose signature could be in two places.
 func (q *Request) acceptForm(r *http.Request) error {
 	switch {
-	case !isForm(r.Header):
+	case !IsForm(r.Header):
 		return wire.NewError("PreconditionFailed", http.StatusPreconditionFailed, "At least one of the pre-conditions you specified did not hold").
 			With("Condition", "Bucket POST must be of the enclosure-type multipart/form-data")
 	case r.Header.Get("Authorization") != "" || q.params.signed || q.params.hoisted != nil:

@@ -30,13 +30,19 @@ type apiDoor struct {
 	mux    *wire.Mux
 	authn  *authn.Authenticator
 	origin *origin
-	s3     http.Handler
+	// s3 answers what is none of the APIs'.
+	s3 func(http.ResponseWriter, *http.Request, gateway.Claim)
 	// authorize answers browsers that a client sent to the authorization endpoint.
 	authorize http.HandlerFunc
 	meter     *meter
-	slots     chan struct{}
-	pages     webOrigins
-	hosts     gateway.HostRules
+	// slots are the requests at once. arrivals are those of them, or before them, whose content is read before anybody has
+	// proved who they are.
+	slots    chan struct{}
+	arrivals *gateway.Shares
+	// patience is how long a client may take for a piece of a content, or for the whole document of an API request.
+	patience time.Duration
+	pages    webOrigins
+	hosts    gateway.HostRules
 }
 
 // maxBody bounds the body of an API request. The largest member of any of them is a resource policy of 350,000 characters.
@@ -47,6 +53,11 @@ const maxBody = 2 << 20
 const maxDrained = 1 << 20
 
 func (d *apiDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !r.ProtoAtLeast(1, 1) {
+		// HTTP/1.0 knows no Transfer-Encoding, and net/http passes over one; a proxy in front may not. So whatever such a request
+		// leaves on the connection is nobody's request.
+		w.Header().Set("Connection", "close")
+	}
 	req := d.origin.of(r)
 	ctx := caller.WithRequest(r.Context(), req)
 	r = r.WithContext(ctx)
@@ -55,17 +66,25 @@ func (d *apiDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this is not a proxy", http.StatusMethodNotAllowed)
 		return
 	}
-	select {
-	case d.slots <- struct{}{}:
-		defer func() { <-d.slots }()
-	default:
-		d.meter.refused.Inc()
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, "too many requests at once", http.StatusServiceUnavailable)
+	started := time.Now()
+	sw := &statusWriter{ResponseWriter: w, patience: d.patience, set: started}
+	if r.Body != nil && r.Body != http.NoBody {
+		sw.body = newPacedBody(w, r.Body, d.patience, started)
+		r.Body = sw.body
+	}
+	claim := gateway.ClaimOf(r)
+	isAPI := d.isAPI(r, claim.Signature)
+	arrived, ok := d.arrive(sw, r, isAPI, req.Network())
+	if !ok {
+		d.full(sw)
 		return
 	}
-	sw := &statusWriter{ResponseWriter: w}
-	started := time.Now()
+	defer arrived()
+	if !isAPI && !d.enter(sw) {
+		d.full(sw)
+		return
+	}
+	defer sw.leave()
 	service, operation := "s3", ""
 	defer func() {
 		if p := recover(); p != nil {
@@ -83,24 +102,32 @@ func (d *apiDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 
 	if signin.OwnsAuthorize(r) {
+		if !d.enter(sw) {
+			d.full(sw)
+			return
+		}
 		service, operation = "signin", "Authorize"
 		d.authorize(sw, r)
 		return
 	}
-	sig, sigErr := sigv4.Parse(r)
 	// A browser's question before a call says nothing of the service; what is not for a bucket is for one of the APIs.
-	if (d.isAPI(r, sig) || r.URL.Path == "/" && !d.hosts.NamesBucket(r.Host)) && d.pages.share(sw, r) {
+	if (isAPI || r.URL.Path == "/" && !d.hosts.NamesBucket(r.Host)) && d.pages.share(sw, r) {
 		operation = "Preflight"
 		return
 	}
-	if !d.isAPI(r, sig) {
-		d.s3.ServeHTTP(sw, r)
+	if !isAPI {
+		d.store(sw, r, claim)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(sw, r.Body, maxBody))
-	call, ok := d.mux.Name(r, body, serviceOf(sig))
+	arrived()
+	if !d.enter(sw) {
+		d.full(sw)
+		return
+	}
+	call, ok := d.mux.Name(r, body, serviceOf(claim.Signature))
 	if !ok {
-		d.s3.ServeHTTP(sw, withBody(r, body))
+		d.store(sw, withBody(r, body), claim)
 		return
 	}
 	service = call.Service.Name
@@ -109,13 +136,20 @@ func (d *apiDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
-		_, _ = io.CopyN(io.Discard, r.Body, maxDrained)
 		call.WriteError(sw, req.ID, wire.TooLarge(fmt.Sprintf("The request is larger than %d bytes.", maxBody)))
+		_, _ = io.CopyN(io.Discard, r.Body, maxDrained)
 	case err != nil:
 		call.WriteError(sw, req.ID, wire.Malformed("The request ended early."))
 	default:
-		d.serve(ctx, sw, r, call, body, sig, sigErr)
+		d.serve(ctx, sw, r, call, body, claim)
 	}
+}
+
+// store answers what is none of the APIs' as the storage.
+func (d *apiDoor) store(w *statusWriter, r *http.Request, claim gateway.Claim) {
+	w.conn = connOf(r.Context())
+	defer w.complete()
+	d.s3(w, r, claim)
 }
 
 // isAPI reports whether a request may be one of an API, before its body is read: objects are not to be read into memory.
@@ -143,12 +177,12 @@ func serviceOf(sig *sigv4.Signature) string {
 }
 
 // serve answers one API request: who, whether and what.
-func (d *apiDoor) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, call *wire.Call, body []byte, sig *sigv4.Signature, sigErr error) {
+func (d *apiDoor) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, call *wire.Call, body []byte, claim gateway.Claim) {
 	id := caller.RequestFrom(ctx).ID
 	out, err := d.perform(ctx, asked{
 		call: call,
 		admit: func(ctx context.Context, entry *trail.Entry) (context.Context, error) {
-			return d.admit(ctx, r, call, body, sig, sigErr, entry)
+			return d.admit(ctx, r, call, body, claim, entry)
 		},
 		read: func() (any, error) { return call.Decode(r, body) },
 	})
@@ -162,14 +196,14 @@ func (d *apiDoor) serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 }
 
 // admit takes the caller from the signature, which some operations do without.
-func (d *apiDoor) admit(ctx context.Context, r *http.Request, call *wire.Call, body []byte, sig *sigv4.Signature, sigErr error, entry *trail.Entry) (context.Context, error) {
+func (d *apiDoor) admit(ctx context.Context, r *http.Request, call *wire.Call, body []byte, claim gateway.Claim, entry *trail.Entry) (context.Context, error) {
 	if call.Operation == nil {
 		return ctx, wire.UnknownOperation()
 	}
-	if call.Operation.NoAuth && sig == nil {
+	if call.Operation.NoAuth && claim.Signature == nil {
 		return ctx, nil
 	}
-	c, err := d.authenticate(r, call, body, sig, sigErr)
+	c, err := d.authenticate(r, call, body, claim)
 	if err != nil {
 		entry.Step("signature", trail.Fail, err.Error())
 		return ctx, spellSignature(call, err)
@@ -179,12 +213,12 @@ func (d *apiDoor) admit(ctx context.Context, r *http.Request, call *wire.Call, b
 	return caller.With(ctx, c), nil
 }
 
-func (d *apiDoor) authenticate(r *http.Request, call *wire.Call, body []byte, sig *sigv4.Signature, sigErr error) (*caller.Caller, error) {
-	if sigErr != nil {
-		return nil, sigErr
+func (d *apiDoor) authenticate(r *http.Request, call *wire.Call, body []byte, claim gateway.Claim) (*caller.Caller, error) {
+	if claim.Err != nil {
+		return nil, claim.Err
 	}
 	sum := sha256.Sum256(body)
-	c, _, err := d.authn.Authenticate(r, sig, sigv4.Options{
+	c, _, err := d.authn.Authenticate(r, claim.Signature, sigv4.Options{
 		Services: call.Service.SigningNames, Style: styleOf(call.Service), PayloadHash: hex.EncodeToString(sum[:]),
 	})
 	return c, err
@@ -218,13 +252,23 @@ func styleOf(m *wire.ServiceModel) sigv4.PathStyle {
 // statusWriter remembers the status of an answer. It hands on what the data plane needs of the connection.
 type statusWriter struct {
 	http.ResponseWriter
-	status int
+	conn     *gatheringConn // nil for an answer that is not to be gathered
+	status   int
+	body     *pacedBody // of the request; nil for none
+	patience time.Duration
+	set      time.Time // when the deadline of what is written was set
+	free     func()    // gives the request's place back; nil before it has one, and afterwards
 }
 
 func (w *statusWriter) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
+		if status >= http.StatusBadRequest {
+			w.refused()
+		}
+		w.gather()
 	}
+	w.awaitAgain()
 	w.ResponseWriter.WriteHeader(status)
 }
 
@@ -232,15 +276,8 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
+	w.awaitAgain()
 	return w.ResponseWriter.Write(p)
-}
-
-// ReadFrom lets a file be sent without a copy through this process, where the connection can.
-func (w *statusWriter) ReadFrom(r io.Reader) (int64, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	return io.Copy(w.ResponseWriter, r)
 }
 
 // Unwrap serves http.ResponseController.

@@ -113,6 +113,12 @@ type Config struct {
 		RetentionDays int `yaml:"retention_days"`
 	} `yaml:"grants"`
 
+	Storage struct {
+		// Sync says whether what the embedded storage answers with success is on the disk by then: "always", the default,
+		// or "never", which leaves it to the operating system, so that a power cut loses the last seconds.
+		Sync string `yaml:"sync"`
+	} `yaml:"storage"`
+
 	Audit struct {
 		// Required refuses requests with 503 when their record cannot be written.
 		Required bool `yaml:"required"`
@@ -158,6 +164,11 @@ type Config struct {
 	Limits struct {
 		// Requests bounds how many requests are served at once; default 1024.
 		Requests int `yaml:"requests"`
+		// Connections bounds the connections of clients to the API door; default 8192. One more ends the one that has been
+		// without a request for the longest time.
+		Connections int `yaml:"connections"`
+		// TransferSeconds is how long a client may take to send or take the next 64 KiB of a content; default 60.
+		TransferSeconds int `yaml:"transfer_seconds"`
 		// ShutdownSeconds is how long requests may finish after a stop was asked for; default 15.
 		ShutdownSeconds int `yaml:"shutdown_seconds"`
 		// Principal bounds what one person, role or user may take of the data plane; 0, the default, is no bound. The rates
@@ -172,6 +183,12 @@ type Config struct {
 	// getenv is the environment, from which secrets may come that the file refers to.
 	getenv func(string) string
 }
+
+// The values of Storage.Sync.
+const (
+	SyncAlways = "always"
+	SyncNever  = "never"
+)
 
 // The values of Compat.
 const (
@@ -225,6 +242,8 @@ func (c *Config) Complete() error {
 	orElse(&c.Requests.PendingDays, 14)
 	orElse(&c.Requests.Open, 20)
 	orElse(&c.Limits.Requests, 1024)
+	orElse(&c.Limits.Connections, 8192)
+	orElse(&c.Limits.TransferSeconds, 60)
 	orElse(&c.Limits.ShutdownSeconds, 15)
 	if len(c.BaseNames) == 0 {
 		c.BaseNames = []string{"localhost", "127.0.0.1", "[::1]", "lakegate.internal"}
@@ -264,6 +283,9 @@ func (c *Config) check() error {
 	if err := sink.Check(c.Audit.Sinks); err != nil {
 		return err
 	}
+	if s := c.Storage.Sync; s != "" && s != SyncAlways && s != SyncNever {
+		return fmt.Errorf("storage.sync %q: want %q or %q", s, SyncAlways, SyncNever)
+	}
 	if s := trail.Sync(c.Audit.Sync); s != "" && s != trail.SyncAlways && s != trail.SyncBatched {
 		return fmt.Errorf("audit.sync %q: want %q or %q", s, trail.SyncAlways, trail.SyncBatched)
 	}
@@ -286,6 +308,7 @@ func (c *Config) check() error {
 		"groups.depth": c.Groups.Depth, "groups.above": c.Groups.Above, "audit.retention_days": c.Audit.RetentionDays, "grants.retention_days": c.Grants.RetentionDays,
 		"requests.max_days": c.Requests.MaxDays, "requests.pending_days": c.Requests.PendingDays, "requests.open": c.Requests.Open,
 		"limits.requests": c.Limits.Requests, "limits.shutdown_seconds": c.Limits.ShutdownSeconds,
+		"limits.connections": c.Limits.Connections, "limits.transfer_seconds": c.Limits.TransferSeconds,
 	} {
 		if n < 1 {
 			return fmt.Errorf("%s %d: want at least 1", name, n)
@@ -329,6 +352,10 @@ func (c *Config) check() error {
 		}
 	}
 	return nil
+}
+
+func (c *Config) transferTime() time.Duration {
+	return time.Duration(c.Limits.TransferSeconds) * time.Second
 }
 
 func (c *Config) shutdownTime() time.Duration {

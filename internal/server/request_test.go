@@ -41,15 +41,22 @@ func TestSourceIPBelievesOnlyTrustedProxies(t *testing.T) {
 	}
 }
 
+func unforcedAtTimes() Config {
+	c := Config{Dir: "d"}
+	c.Storage.Sync = "sometimes"
+	return c
+}
+
 func TestConfigErrorsSayWhatToChange(t *testing.T) {
 	for name, c := range map[string]Config{
-		"no directory":                 {},
-		"address without port":         {Dir: "d", API: "localhost"},
-		"unknown compatibility":        {Dir: "d", Compat: "loose"},
-		"region that is none":          {Dir: "d", Region: "US East"},
-		"account id of eleven digits":  {Dir: "d", ManagementAccount: "11111111111"},
-		"web URL with a trailing dash": {Dir: "d", WebURL: "http://x/"},
-		"proxy that is no network":     {Dir: "d", TrustedProxies: []string{"10.0.0.1"}},
+		"no directory":                     {},
+		"address without port":             {Dir: "d", API: "localhost"},
+		"unknown compatibility":            {Dir: "d", Compat: "loose"},
+		"region that is none":              {Dir: "d", Region: "US East"},
+		"account id of eleven digits":      {Dir: "d", ManagementAccount: "11111111111"},
+		"web URL with a trailing dash":     {Dir: "d", WebURL: "http://x/"},
+		"proxy that is no network":         {Dir: "d", TrustedProxies: []string{"10.0.0.1"}},
+		"objects that are forced at times": unforcedAtTimes(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := c.Complete(); err == nil {

@@ -131,7 +131,11 @@ func openRooms(ctx context.Context, cfg *Config, db *store.DB, log *slog.Logger)
 	if r.revocations, err = session.OpenRevocations(ctx, db); err != nil {
 		return r, err
 	}
-	if r.storage, err = storage.OpenEmbedded(ctx, filepath.Join(cfg.Dir, "storage"), log); err != nil {
+	var options []storage.Option
+	if cfg.Storage.Sync == SyncNever {
+		options = append(options, storage.Unforced)
+	}
+	if r.storage, err = storage.OpenEmbedded(ctx, filepath.Join(cfg.Dir, "storage"), log, options...); err != nil {
 		return r, err
 	}
 	backends, err := cfg.backends()
@@ -285,7 +289,7 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	meter.followBackends(r.buckets)
 	r.trail.NamePeople(r.nameOf)
 	data := &gateway.Gateway{
-		Storage: r.buckets.Router(r.storage), Buckets: r.buckets, Authenticator: authenticator, Authorizer: authorizer, Trail: r.trail, People: people{r.directory}, Limiter: gateway.NewLimiter(gateway.Limits(cfg.Limits.Principal)),
+		Storage: r.buckets.Router(r.storage), Buckets: r.buckets, Authenticator: authenticator, Authorizer: authorizer, Trail: r.trail, People: people{r.directory}, Limiter: gateway.NewLimiter(gateway.Limits(cfg.Limits.Principal), gateway.Capacity{Requests: cfg.Limits.Requests, Connections: r.buckets.Connections}),
 		Hosts: gateway.HostRules{Bases: cfg.BaseNames}, Region: cfg.Region, Log: r.log,
 	}
 	data.Denials = access
@@ -302,9 +306,9 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	}
 	r.apiHandler = &apiDoor{
 		recorded: walk, mux: mux, authn: authenticator, origin: origin, meter: meter, authorize: r.signIn.Authorize,
-		slots: make(chan struct{}, cfg.Limits.Requests),
+		slots: make(chan struct{}, cfg.Limits.Requests), arrivals: gateway.NewShares(max(cfg.Limits.Requests/4, 1), true), patience: cfg.transferTime(),
 		pages: cfg.CORS.Origins, hosts: gateway.HostRules{Bases: cfg.BaseNames},
-		s3: data,
+		s3: data.Serve,
 	}
 	r.webHandler = r.webDoor(cfg, db, meter, origin, pages)
 	r.deliverer.Start()

@@ -90,16 +90,17 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, getenv func(string
 
 // serve begins to answer on both doors.
 func (s *Server) serve() {
-	// Bodies of objects have no bound in time of their own; an idle or silent client does.
+	// Contents have no bound in time of their own, but each piece of one does; see pacedBody.
 	s.api = &http.Server{
-		Handler: s.rooms.apiHandler, ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: s.rooms.apiHandler, ReadHeaderTimeout: 20 * time.Second, WriteTimeout: s.cfg.transferTime(), IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ConnState: newConnections(s.cfg.Limits.Connections).track, ConnContext: withConn,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	s.web = &http.Server{
 		Handler: s.rooms.webHandler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	go func() { s.ended <- s.api.Serve(s.apiListen) }()
+	go func() { s.ended <- s.api.Serve(gatheringListener{s.apiListen}) }()
 	go func() { s.ended <- s.web.Serve(s.webDoor) }()
 }
 
