@@ -212,6 +212,99 @@ var calls = []call{
 		_, err := c.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: &o.bucket})
 		return err
 	}},
+	{"HeadObject of a version", "s3:GetObjectVersion", "R", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &o.bucket, Key: &o.key, VersionId: &o.version})
+		return err
+	}},
+	{"GetObjectAcl of a version", "s3:GetObjectVersionAcl", "R", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.GetObjectAcl(ctx, &s3.GetObjectAclInput{Bucket: &o.bucket, Key: &o.key, VersionId: &o.version})
+		return err
+	}},
+	{"GetObjectTagging of a version", "s3:GetObjectVersionTagging", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.GetObjectTagging(ctx, &s3.GetObjectTaggingInput{Bucket: &o.bucket, Key: &o.key, VersionId: &o.version})
+		return err
+	}},
+	{"PutObjectTagging of a version", "s3:PutObjectVersionTagging", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.PutObjectTagging(ctx, &s3.PutObjectTaggingInput{Bucket: &o.bucket, Key: &o.key, VersionId: &o.version, Tagging: &s3types.Tagging{TagSet: []s3types.Tag{{Key: aws.String("a"), Value: aws.String("b")}}}})
+		return err
+	}},
+	{"DeleteObjectTagging of a version", "s3:DeleteObjectVersionTagging", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.DeleteObjectTagging(ctx, &s3.DeleteObjectTaggingInput{Bucket: &o.bucket, Key: &o.key, VersionId: &o.version})
+		return err
+	}},
+	{"PutObject with a retention", "s3:PutObject s3:PutObjectRetention", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: &o.bucket, Key: &o.key, Body: strings.NewReader("new"), ObjectLockMode: s3types.ObjectLockModeGovernance, ObjectLockRetainUntilDate: aws.Time(time.Now().Add(time.Minute))})
+		return err
+	}},
+	{"DeleteObject with a bypass", "s3:DeleteObjectVersion s3:BypassGovernanceRetention", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &o.bucket, Key: &o.key, VersionId: &o.version, BypassGovernanceRetention: aws.Bool(true)})
+		return err
+	}},
+	{"CopyObject of a version", "s3:GetObjectVersion s3:PutObject", "RW", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: &o.bucket, Key: aws.String(o.key + ".copy"), CopySource: aws.String(o.bucket + "/" + o.key + "?versionId=" + o.version)})
+		return err
+	}},
+	{"CreateMultipartUpload with an ACL and tags", "s3:PutObject s3:PutObjectAcl s3:PutObjectTagging", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &o.bucket, Key: &o.key, ACL: s3types.ObjectCannedACLBucketOwnerFullControl, Tagging: aws.String("a=b")})
+		return err
+	}},
+	{"CompleteMultipartUpload", "s3:PutObject", "W", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &o.bucket, Key: &o.key, UploadId: &o.upload, MultipartUpload: &s3types.CompletedMultipartUpload{
+			Parts: []s3types.CompletedPart{{PartNumber: aws.Int32(1), ETag: aws.String(`"00000000000000000000000000000000"`)}}}})
+		return err
+	}},
+	{"ListObjects", "s3:ListBucket", "R", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.ListObjects(ctx, &s3.ListObjectsInput{Bucket: &o.bucket, Prefix: &o.key})
+		return err
+	}},
+	{"HeadBucket", "s3:ListBucket", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &o.bucket})
+		return err
+	}},
+	{"ListBuckets", "s3:ListAllMyBuckets", "", func(ctx context.Context, c *s3.Client, _ *object) error {
+		_, err := c.ListBuckets(ctx, &s3.ListBucketsInput{})
+		return err
+	}},
+	{"CreateBucket", "s3:CreateBucket", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(strings.ToLower(strings.ReplaceAll(o.key, "/", "-")) + "-" + o.bucket)})
+		return err
+	}},
+	{"CreateBucket locked and owned", "s3:CreateBucket s3:PutBucketObjectLockConfiguration s3:PutBucketVersioning s3:PutBucketOwnershipControls", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(strings.ToLower(strings.ReplaceAll(o.key, "/", "-")) + "-" + o.bucket), ObjectLockEnabledForBucket: aws.Bool(true), ObjectOwnership: s3types.ObjectOwnershipBucketOwnerEnforced})
+		return err
+	}},
+	{"DeleteBucket", "s3:DeleteBucket", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &o.bucket}) // which is not empty
+		return err
+	}},
+	{"GetBucketPolicyStatus", "s3:GetBucketPolicyStatus", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.GetBucketPolicyStatus(ctx, &s3.GetBucketPolicyStatusInput{Bucket: &o.bucket})
+		return err
+	}},
+	{"PutPublicAccessBlock", "s3:PutBucketPublicAccessBlock", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.PutPublicAccessBlock(ctx, &s3.PutPublicAccessBlockInput{Bucket: &o.bucket, PublicAccessBlockConfiguration: &s3types.PublicAccessBlockConfiguration{BlockPublicPolicy: aws.Bool(true)}})
+		return err
+	}},
+	{"DeletePublicAccessBlock", "s3:PutBucketPublicAccessBlock", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.DeletePublicAccessBlock(ctx, &s3.DeletePublicAccessBlockInput{Bucket: &o.bucket})
+		return err
+	}},
+	{"PutBucketAcl", "s3:PutBucketAcl", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.PutBucketAcl(ctx, &s3.PutBucketAclInput{Bucket: &o.bucket, ACL: s3types.BucketCannedACLPrivate})
+		return err
+	}},
+	{"DeleteBucketTagging", "s3:PutBucketTagging", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.DeleteBucketTagging(ctx, &s3.DeleteBucketTaggingInput{Bucket: &o.bucket})
+		return err
+	}},
+	{"DeleteBucketCors", "s3:PutBucketCORS", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.DeleteBucketCors(ctx, &s3.DeleteBucketCorsInput{Bucket: &o.bucket})
+		return err
+	}},
+	{"PutObjectLockConfiguration", "s3:PutBucketObjectLockConfiguration", "", func(ctx context.Context, c *s3.Client, o *object) error {
+		_, err := c.PutObjectLockConfiguration(ctx, &s3.PutObjectLockConfigurationInput{Bucket: &o.bucket, ObjectLockConfiguration: &s3types.ObjectLockConfiguration{ObjectLockEnabled: s3types.ObjectLockEnabledEnabled}})
+		return err
+	}},
 	{"DeleteBucketPolicy", "s3:DeleteBucketPolicy", "", func(ctx context.Context, c *s3.Client, o *object) error {
 		_, err := c.DeleteBucketPolicy(ctx, &s3.DeleteBucketPolicyInput{Bucket: &o.bucket})
 		return err
@@ -251,6 +344,11 @@ func TestConformance(t *testing.T) {
 		return `{"Effect":"` + effect + `","Action":["` + strings.Join(actions, `","`) + `"],"Resource":"*"}`
 	}
 	vended := s.vendedOf(t, lake)
+	// A bucket at a backend that sees what comes: nothing of what is refused.
+	behind := newWitness(t)
+	s.backend("witness", behind.endpoint, "AKID", "secretsecret")
+	s.lakegate("bucket", "attach", "watched", "--dir", s.dir, "--backend", "witness", "--account", dataAccount)
+	watched := &object{bucket: "watched", key: "red/a", version: "v", upload: "u"}
 	n := 0
 	fresh := func(t *testing.T) *object {
 		t.Helper()
@@ -277,13 +375,21 @@ func TestConformance(t *testing.T) {
 			}
 			for i, action := range actions {
 				without := slices.Delete(slices.Clone(actions), i, i+1)
-				statements := statement("Allow", append(without, "s3:ListAllMyBuckets"))
+				statements := statement("Allow", append(without, "s3:ListStorageLensConfigurations"))
 				if err := c.do(ctx, tester(`{"Version":"2012-10-17","Statement":[`+statements+`]}`), fresh(t)); !isDenied(err) {
 					t.Errorf("without %s: %v", action, err)
 				}
 				denied := statement("Allow", []string{"s3:*"}) + "," + statement("Deny", []string{action})
-				if err := c.do(ctx, tester(`{"Version":"2012-10-17","Statement":[`+denied+`]}`), fresh(t)); !isDenied(err) {
+				refused := tester(`{"Version":"2012-10-17","Statement":[` + denied + `]}`)
+				if err := c.do(ctx, refused, fresh(t)); !isDenied(err) {
 					t.Errorf("with %s denied: %v", action, err)
+				}
+				before, _ := behind.seen(t)
+				if err := c.do(ctx, refused, watched); !isDenied(err) {
+					t.Errorf("with %s denied, at another backend: %v", action, err)
+				}
+				if after, _ := behind.seen(t); len(after) != len(before) {
+					t.Errorf("with %s denied the backend saw %q", action, after[len(before):])
 				}
 			}
 			for permission, credentials := range vended {
@@ -293,6 +399,13 @@ func TestConformance(t *testing.T) {
 				}
 			}
 		})
+	}
+	before, _ := behind.seen(t)
+	if err := calls[0].do(ctx, admin, watched); err != nil {
+		t.Error(err)
+	}
+	if after, _ := behind.seen(t); len(after) != len(before)+1 {
+		t.Errorf("of what is allowed the backend saw %q: this test shows nothing", after[len(before):])
 	}
 }
 

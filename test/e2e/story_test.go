@@ -174,6 +174,11 @@ func storage(cfg aws.Config) *s3.Client {
 	return s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
 }
 
+// storageAt is a client of an endpoint with a key.
+func storageAt(endpoint string, key credentials) *s3.Client {
+	return storage(with(aws.Config{Region: "us-east-1", BaseEndpoint: &endpoint}, key))
+}
+
 // codeOf is the code of an answer, "" for success, and the text of what is no answer.
 func codeOf(err error) string {
 	if err == nil {
