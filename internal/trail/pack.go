@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"math"
 	"os"
@@ -99,10 +100,35 @@ func gatherBlock(found *index.Builder, plain []byte, start, at, packed int) erro
 
 // writeIndex puts the index of a sealed segment beside it.
 func (l *Log) writeIndex(n uint64, at time.Time, found *index.Builder) error {
+	sealed, err := os.Open(segmentPath(l.cfg.Dir, n, sealedEnd))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = sealed.Close() }()
+	of, err := l.markOf(n, sealed)
+	if err != nil {
+		return fmt.Errorf("index segment %d of the audit log: %w", n, err)
+	}
 	return l.replace(segmentPath(l.cfg.Dir, n, indexEnd), at, func(out io.Writer) error {
-		_, err := out.Write(found.Append(nil))
+		_, err := out.Write(found.Append(nil, of))
 		return err
 	})
+}
+
+// markOf tells a sealed segment from every other: by the log's node, its number, its size, and the checksum of its last
+// block, with which it ends. Two segments can well be of one size.
+func (l *Log) markOf(n uint64, sealed *os.File) (uint64, error) {
+	info, err := sealed.Stat()
+	if err != nil {
+		return 0, err
+	}
+	var end [4]byte
+	if _, err := sealed.ReadAt(end[:], max(info.Size()-int64(len(end)), 0)); err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	mark := fnv.New64a()
+	fmt.Fprintf(mark, "%s %d %d %x", l.node, n, info.Size(), end)
+	return mark.Sum64(), nil
 }
 
 // indexes remembers which indexes were read whole and found to be what was written, so that the next question reads of
@@ -113,78 +139,85 @@ type indexes struct {
 }
 
 type knownIndex struct {
-	found  *index.Index
-	size   int64
-	at     time.Time
-	packed int64 // the size of the segment that it is for
+	found *index.Index
+	size  int64
+	at    time.Time
 }
 
-// indexOf opens the index of a sealed segment. One that is missing, damaged or another segment's is made anew.
-func (l *Log) indexOf(n uint64) (index.Lookup, io.Closer, error) {
-	info, err := os.Stat(segmentPath(l.cfg.Dir, n, sealedEnd))
-	if err != nil {
-		return nil, nil, err
-	}
-	path := segmentPath(l.cfg.Dir, n, indexEnd)
-	if x, f, err := l.openIndex(path, n, info.Size()); err == nil {
-		return x, f, nil
+// openSealed opens a sealed segment with its index. One that is missing, damaged or another segment's is made anew.
+func (l *Log) openSealed(n uint64) (*opened, error) {
+	if o, err := l.openIndexed(n); err == nil {
+		return o, nil
 	}
 	l.tending.Lock()
 	defer l.tending.Unlock()
-	if err := l.reindex(n, info); err != nil {
-		return nil, nil, err
+	if o, err := l.openIndexed(n); err == nil {
+		return o, nil // somebody else made it
 	}
-	if info, err = os.Stat(segmentPath(l.cfg.Dir, n, sealedEnd)); err != nil {
-		return nil, nil, err
+	if err := l.reindex(n); err != nil {
+		return nil, err
 	}
-	return l.openIndex(path, n, info.Size())
+	return l.openIndexed(n)
 }
 
-func (l *Log) openIndex(path string, n uint64, packed int64) (index.Lookup, io.Closer, error) {
-	f, err := os.Open(path) //nolint:gosec // a file of the log
+// openIndexed opens a sealed segment that has its own index.
+func (l *Log) openIndexed(n uint64) (_ *opened, err error) {
+	sealed, err := os.Open(segmentPath(l.cfg.Dir, n, sealedEnd))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	info, err := f.Stat()
+	found, err := os.Open(segmentPath(l.cfg.Dir, n, indexEnd))
 	if err != nil {
-		return nil, nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, sealed.Close())
+	}
+	x, err := l.indexIn(n, found, sealed)
+	if err != nil {
+		return nil, errors.Join(err, found.Close(), sealed.Close())
+	}
+	return &opened{Lookup: x.In(found), file: sealed, found: found}, nil
+}
+
+// indexIn reads the index of a sealed segment, as a whole once.
+func (l *Log) indexIn(n uint64, found, sealed *os.File) (*index.Index, error) {
+	info, err := found.Stat()
+	if err != nil {
+		return nil, err
+	}
+	of, err := l.markOf(n, sealed)
+	if err != nil {
+		return nil, err
 	}
 	l.indexes.mu.Lock()
 	defer l.indexes.mu.Unlock()
-	if k, ok := l.indexes.known[n]; ok && k.size == info.Size() && k.at.Equal(info.ModTime()) && k.packed == packed {
-		return k.found.In(f), f, nil
+	if k, ok := l.indexes.known[n]; ok && k.size == info.Size() && k.at.Equal(info.ModTime()) && k.found.Of() == of {
+		return k.found, nil
 	}
-	text, err := io.ReadAll(f)
+	text, err := io.ReadAll(found)
 	if err != nil {
-		return nil, nil, errors.Join(err, f.Close())
+		return nil, err
 	}
 	x, err := index.Parse(text)
-	if err == nil && endOfBlocks(x) != packed {
+	if err == nil && x.Of() != of {
 		err = errors.New("the index is another segment's")
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, f.Close())
+		return nil, err
 	}
 	if l.indexes.known == nil {
 		l.indexes.known = map[uint64]knownIndex{}
 	}
-	l.indexes.known[n] = knownIndex{found: x.In(nil), size: info.Size(), at: info.ModTime(), packed: packed}
-	return x.In(f), f, nil
-}
-
-// endOfBlocks is how large the file is that an index is for.
-func endOfBlocks(x index.Lookup) int64 {
-	blocks := x.Blocks()
-	if len(blocks) == 0 {
-		return 0
-	}
-	last := blocks[len(blocks)-1]
-	return int64(last.At) + int64(last.Packed)
+	x = x.In(nil)
+	l.indexes.known[n] = knownIndex{found: x, size: info.Size(), at: info.ModTime()}
+	return x, nil
 }
 
 // reindex makes the index of a sealed segment from its content. One that was compressed as a whole is compressed again in
 // blocks. tending is held.
-func (l *Log) reindex(n uint64, info os.FileInfo) error {
+func (l *Log) reindex(n uint64) error {
+	info, err := os.Stat(segmentPath(l.cfg.Dir, n, sealedEnd))
+	if err != nil {
+		return err
+	}
 	r, err := openSegment(l.cfg.Dir, n, 0)
 	if err != nil {
 		return err

@@ -272,14 +272,7 @@ func (l *Log) openBlocks(n uint64, end Position) (*opened, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	x, found, err := l.indexOf(n)
-	if err != nil {
-		return nil, err
-	}
-	if f, err = os.Open(segmentPath(l.cfg.Dir, n, sealedEnd)); err != nil {
-		return nil, errors.Join(err, found.Close())
-	}
-	return &opened{Lookup: x, file: f, found: found}, nil
+	return l.openSealed(n)
 }
 
 func (o *opened) close() {

@@ -181,6 +181,42 @@ func TestSearchFindsWhatReadingFinds(t *testing.T) {
 	}
 }
 
+// TestSearchTakesNoIndexOfAnotherSegment: not even one that fits, block by block, and would hide everything.
+func TestSearchTakesNoIndexOfAnotherSegment(t *testing.T) {
+	h := openHouse(t, "sqlite", Config{})
+	h.log.cfg.SegmentSize = 16 << 10
+	crowd(t, h, 60, 7)
+	if err := errors.Join(h.log.Flush(), h.log.seal()); err != nil {
+		t.Fatal(err)
+	}
+	f := &Filter{Accounts: []string{dataAccount}, Event: "GetObject"}
+	want := bruteForce(t, h.log, f)
+	if got := paged(t, h.log, f, Forward, 50); len(want) == 0 || !slices.Equal(want, got) {
+		t.Fatalf("found %d of %d", len(got), len(want))
+	}
+	own, err := h.log.openSealed(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.close()
+	foreign := index.NewBuilder()
+	for _, block := range own.Blocks() {
+		if err := foreign.End(block); err != nil {
+			t.Fatal(err)
+		}
+	}
+	of, err := h.log.markOf(2, own.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(segmentPath(h.cfg.Dir, 1, indexEnd), foreign.Append(nil, of), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := paged(t, h.log, f, Forward, 50); !slices.Equal(want, got) {
+		t.Errorf("with another segment's index it found %d of %d", len(got), len(want))
+	}
+}
+
 // TestSearchWhileItGrows: whoever asks again and again from where it stopped misses nothing and gets nothing twice.
 func TestSearchWhileItGrows(t *testing.T) {
 	l := openLog(t, LogConfig{Dir: t.TempDir(), SegmentSize: 8 << 10})

@@ -124,20 +124,20 @@ func (b *Builder) With(t Term) []uint16 {
 	return list
 }
 
-// The file: magic, counts, blocks, terms in order, where each term's list ends, the lists, a checksum. All numbers are
-// little-endian; lists are the differences of block numbers as varints.
-var magic = [8]byte{'l', 'g', 'i', 'n', 'd', 'e', 'x', '1'}
+// The file: magic, what it is of, counts, blocks, terms in order, where each term's list ends, the lists, a checksum. All
+// numbers are little-endian; lists are the differences of block numbers as varints.
+var magic = [8]byte{'l', 'g', 'i', 'n', 'd', 'e', 'x', '2'}
 
 const (
-	headSize  = 8 + 4 + 4 + 4
+	headSize  = 8 + 8 + 4 + 4 + 4
 	blockSize = 4*4 + 2*8
 	tailSize  = 4
 )
 
 var table = crc32.MakeTable(crc32.Castagnoli)
 
-// Append writes the index behind b.
-func (b *Builder) Append(to []byte) []byte {
+// Append writes the index behind to. It says that it is of a file, for which of stands.
+func (b *Builder) Append(to []byte, of uint64) []byte {
 	start := len(to)
 	terms := make([]Term, 0, len(b.terms))
 	for t := range b.terms {
@@ -156,6 +156,7 @@ func (b *Builder) Append(to []byte) []byte {
 	}
 	le := binary.LittleEndian
 	to = append(to, magic[:]...)
+	to = le.AppendUint64(to, of)
 	to = le.AppendUint32(to, uint32(len(b.blocks))) //nolint:gosec // bounded
 	to = le.AppendUint32(to, uint32(len(terms)))    //nolint:gosec // bounded
 	to = le.AppendUint32(to, uint32(len(lists)))    //nolint:gosec // bounded
@@ -175,6 +176,7 @@ func (b *Builder) Append(to []byte) []byte {
 
 // Index is one that was written.
 type Index struct {
+	of           uint64
 	blocks       []Block
 	terms, lists int // how many terms, and how many bytes of lists
 	file         io.ReaderAt
@@ -199,8 +201,8 @@ func head(file io.ReaderAt, size int64) (*Index, error) {
 	if _, err := file.ReadAt(h[:], 0); err != nil || [8]byte(h[:8]) != magic {
 		return nil, errors.New("not an index")
 	}
-	blocks := int(le.Uint32(h[8:]))
-	x := &Index{terms: int(le.Uint32(h[12:])), lists: int(le.Uint32(h[16:])), file: file}
+	blocks := int(le.Uint32(h[16:]))
+	x := &Index{of: le.Uint64(h[8:]), terms: int(le.Uint32(h[20:])), lists: int(le.Uint32(h[24:])), file: file}
 	if blocks > MaxBlocks || size != int64(headSize)+int64(blocks)*blockSize+int64(x.terms)*8+int64(x.lists)+tailSize {
 		return nil, fmt.Errorf("the index has %d bytes, which is not what it says", size)
 	}
@@ -221,8 +223,11 @@ func head(file io.ReaderAt, size int64) (*Index, error) {
 
 // In is the same index in another place: of the file that was parsed, it reads what it is asked for and no more.
 func (x *Index) In(file io.ReaderAt) *Index {
-	return &Index{blocks: x.blocks, terms: x.terms, lists: x.lists, file: file}
+	return &Index{of: x.of, blocks: x.blocks, terms: x.terms, lists: x.lists, file: file}
 }
+
+// Of stands for the file that the index was said to be of.
+func (x *Index) Of() uint64 { return x.of }
 
 // Blocks implements Lookup.
 func (x *Index) Blocks() []Block { return x.blocks }

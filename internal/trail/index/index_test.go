@@ -29,10 +29,14 @@ func TestWhatWasAddedIsFound(t *testing.T) {
 			}
 		}
 		b.Add(99) // of a block that has not ended
-		file := b.Append([]byte("before"))[len("before"):]
+		of := rapid.Uint64().Draw(t, "of")
+		file := b.Append([]byte("before"), of)[len("before"):]
 		x, err := index.Parse(file)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if x.Of() != of || x.In(bytes.NewReader(file)).Of() != of {
+			t.Fatalf("it is of %d, want %d", x.Of(), of)
 		}
 		for _, l := range []index.Lookup{b, x, x.In(bytes.NewReader(file))} {
 			if !slices.Equal(l.Blocks(), b.Blocks()) || len(l.With(99)) > 0 {
@@ -71,7 +75,7 @@ func FuzzParse(f *testing.F) {
 	b := index.NewBuilder()
 	b.Add(1)
 	_ = b.End(index.Block{Size: 1})
-	f.Add(b.Append(nil))
+	f.Add(b.Append(nil, 7))
 	f.Add([]byte("lgindex1"))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		if x, err := index.Parse(file); err == nil {
