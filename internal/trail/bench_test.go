@@ -42,12 +42,18 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkDataEvent is what recording an allowed request for an object costs: from Begin to the line in the file.
+// BenchmarkDataEvent is what recording an allowed request for an object costs: from Begin to the line in the file, and
+// with "sealed" the compression of the segment and its index as well.
 func BenchmarkDataEvent(b *testing.B) {
-	for _, durable := range []bool{false, true} {
-		name := map[bool]string{false: "written", true: "durable"}[durable]
-		b.Run(name, func(b *testing.B) {
-			h := openHouse(b, "sqlite", Config{Required: durable})
+	for _, way := range []struct {
+		name            string
+		durable, sealed bool
+	}{{"written", false, false}, {"durable", true, false}, {"sealed", false, true}} {
+		b.Run(way.name, func(b *testing.B) {
+			h := openHouse(b, "sqlite", Config{Required: way.durable})
+			if !way.sealed {
+				h.log.cfg.SegmentSize = 1 << 40
+			}
 			base, c := benchContext(h), vended()
 			b.ReportAllocs()
 			b.SetParallelism(64)
@@ -60,7 +66,7 @@ func BenchmarkDataEvent(b *testing.B) {
 					}
 				}
 			})
-			b.ReportMetric(float64(b.N)/(cpuTime(b)-before).Seconds(), "events/cpu-s")
+			b.ReportMetric(float64((cpuTime(b)-before).Nanoseconds())/float64(b.N), "cpu-ns/op")
 		})
 	}
 }
