@@ -26,6 +26,12 @@ type diffCreateCommand struct {
 	Scope       string `required:"" help:"What is granted, such as s3://lake/red/*."`
 	Permission  string `required:"" enum:"READ,WRITE,READWRITE" help:"READ, WRITE or READWRITE."`
 	Application string `help:"The only application through which: ARN, id or name."`
+	Object      bool   `help:"The scope is the name of one object."`
+	Begins      string `help:"When it begins, such as 2026-12-01T00:00:00Z." placeholder:"TIME"`
+	Ends        string `help:"When it ends, such as 2026-12-31T17:00:00Z." placeholder:"TIME"`
+	Actions     string `help:"The only actions, such as 's3:GetObject s3:ListBucket'."`
+	Owner       string `help:"Whose the scope would be: user/ID or group/ID."`
+	Deny        bool   `help:"It takes access away instead of giving it."`
 }
 
 func (c *diffCreateCommand) Run(ctx context.Context, s *streams) error {
@@ -35,7 +41,24 @@ func (c *diffCreateCommand) Run(ctx context.Context, s *streams) error {
 	} else if strings.HasPrefix(grantee, "arn:") {
 		kind = "IAM"
 	}
-	return c.print(ctx, s, map[string]string{"GranteeType": kind, "Grantee": grantee, "Scope": c.Scope, "Permission": c.Permission, "Application": c.Application})
+	in := filled(map[string]string{"GranteeType": kind, "Grantee": grantee, "Scope": c.Scope, "Permission": c.Permission, "Application": c.Application})
+	if c.Object {
+		in["S3PrefixType"] = "Object"
+	}
+	effect := ""
+	if c.Deny {
+		effect = "Deny"
+	}
+	var tags []map[string]string
+	for _, t := range [][2]string{{"NotBefore", c.Begins}, {"NotAfter", c.Ends}, {"Actions", c.Actions}, {"Owner", c.Owner}, {"Effect", effect}} {
+		if t[1] != "" {
+			tags = append(tags, map[string]string{"Key": "lakegate:" + t[0], "Value": t[1]})
+		}
+	}
+	if tags != nil {
+		in["Tags"] = tags
+	}
+	return c.print(ctx, s, in)
 }
 
 type diffDeleteCommand struct {
@@ -44,28 +67,47 @@ type diffDeleteCommand struct {
 }
 
 func (c *diffDeleteCommand) Run(ctx context.Context, s *streams) error {
-	return c.print(ctx, s, map[string]string{"AccessGrantId": c.ID})
+	return c.print(ctx, s, map[string]any{"AccessGrantId": c.ID})
 }
 
-func (c *differing) print(ctx context.Context, s *streams, in map[string]string) error {
+func (c *differing) print(ctx context.Context, s *streams, in map[string]any) error {
 	server, err := c.client(ctx)
 	if err != nil {
 		return err
 	}
-	in["AccountId"] = c.Grants
-	header := []string{"CHANGE", "TYPE", "PRINCIPAL", "NAME", "PERMISSION", "SCOPE", "APPLICATIONS", "WHY"}
-	return server.pages(ctx, "DiffGrant", filled(in), "Changes", &listing{out: s.out, format: c.Format, header: header}, func(raw json.RawMessage) ([]string, error) {
-		var d struct {
-			PrincipalType                        string
-			PrincipalID                          string `json:"PrincipalId"`
-			Name, Change, Scope, Permission, Why string
-			Applications                         []string
+	if c.Grants != "" {
+		in["AccountId"] = c.Grants
+	}
+	header := []string{"CHANGE", "TYPE", "PRINCIPAL", "NAME", "PERMISSION", "SCOPE", "APPLICATIONS", "ACTIONS", "BEGINS", "ENDS", "WHY"}
+	return server.pages(ctx, "DiffGrant", in, "Changes", &listing{out: s.out, format: c.Format, header: header}, c.row)
+}
+
+// row leaves out for whom nothing changes, but not a part in which nothing does of what changes around it.
+func (c *differing) row(raw json.RawMessage) ([]string, error) {
+	var d struct {
+		PrincipalType                        string
+		PrincipalID                          string `json:"PrincipalId"`
+		Name, Change, Scope, Permission, Why string
+		Partial, Owner                       bool
+		Applications, Actions                []string
+		NotBefore, NotAfter                  float64
+	}
+	if err := json.Unmarshal(raw, &d); err != nil || d.Change == "UNCHANGED" && !d.Partial && !c.All {
+		return nil, err
+	}
+	if d.Owner {
+		d.Permission = "owner"
+	}
+	if d.Partial {
+		d.Scope += " (part)"
+	}
+	when := func(at float64) string {
+		if at == 0 {
+			return ""
 		}
-		if err := json.Unmarshal(raw, &d); err != nil || d.Change == "UNCHANGED" && !c.All {
-			return nil, err
-		}
-		return []string{d.Change, d.PrincipalType, d.PrincipalID, d.Name, d.Permission, d.Scope, strings.Join(d.Applications, ", "), d.Why}, nil
-	})
+		return instantOf(at)
+	}
+	return []string{d.Change, d.PrincipalType, d.PrincipalID, d.Name, d.Permission, d.Scope, strings.Join(d.Applications, ", "), strings.Join(d.Actions, " "), when(d.NotBefore), when(d.NotAfter), d.Why}, nil
 }
 
 type lintCommand struct {

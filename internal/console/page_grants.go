@@ -241,7 +241,7 @@ type newGrant struct {
 	GranteeType, Grantee, Scope, Permission, Application string
 	Begins, Ends, Reason, OwnerType, Owner, Actions      string
 	Deny, Object                                         bool
-	// Changes is who would gain what, where that was asked.
+	// Changes is who would gain or lose what, where that was asked.
 	Changes []lakegate.AccessChange
 	Asked   bool
 	More    bool
@@ -263,20 +263,20 @@ func (v *visit) createGrant() (*answer, error) {
 		page.problem, page.status = &problem{Heading: "No grant was made", Text: text}, http.StatusBadRequest
 		return page, nil
 	}
-	if v.field("do") == "preview" {
-		err := v.preview(&form)
-		page.view = form
-		if err != nil {
-			return again(page, err)
-		}
-		return page, nil
-	}
 	tags, err := v.tagsOf(&form)
 	if err != nil {
 		if text, ok := errors.AsType[*refusal](err); ok {
 			return refused(text.text)
 		}
 		return again(page, err)
+	}
+	if v.field("do") == "preview" {
+		err := v.preview(&form, tags)
+		page.view = form
+		if err != nil {
+			return again(page, err)
+		}
+		return page, nil
 	}
 	line := lakegate.GrantImport{
 		Line: 1, GranteeType: lakegate.GrantGranteeType(form.GranteeType), Grantee: form.Grantee, Scope: form.Scope, Permission: lakegate.AccessRequestPermission(form.Permission),
@@ -334,12 +334,16 @@ func (v *visit) tagsOf(form *newGrant) (tags []lakegate.GrantTag, err error) {
 	return tags, err
 }
 
-// preview asks who would gain what. The question knows no terms.
-func (v *visit) preview(form *newGrant) error {
-	out, err := own[lakegate.DiffGrantOutput](v, v.role.Caller, "DiffGrant", &lakegate.DiffGrantInput{
+// preview asks who would gain or lose what.
+func (v *visit) preview(form *newGrant, tags []lakegate.GrantTag) error {
+	in := &lakegate.DiffGrantInput{
 		Scope: known(form.Scope), Permission: known(lakegate.Permission(form.Permission)), GranteeType: known(lakegate.DiffGranteeType(form.GranteeType)), Grantee: known(form.Grantee),
-		Application: known(form.Application), AccountId: &v.role.Account, MaxResults: new(maxChanges),
-	})
+		Application: known(form.Application), Tags: tags, AccountId: &v.role.Account, MaxResults: new(maxChanges),
+	}
+	if form.Object {
+		in.S3PrefixType = new(lakegate.GrantPrefixTypeObject)
+	}
+	out, err := own[lakegate.DiffGrantOutput](v, v.role.Caller, "DiffGrant", in)
 	if err != nil {
 		return err
 	}

@@ -6,23 +6,27 @@ import (
 	"slices"
 
 	"github.com/lakegate/lakegate/internal/api/lakegate"
+	"github.com/lakegate/lakegate/internal/api/s3control"
 	"github.com/lakegate/lakegate/internal/directory"
 	"github.com/lakegate/lakegate/internal/grants"
 	"github.com/lakegate/lakegate/internal/scope"
+	"github.com/lakegate/lakegate/internal/wire"
 )
 
-// DiffGrant tells who would gain what if a grant were made, or lose what if one were deleted. What other grants give on all
-// of its scope is nobody's gain and nobody's loss; that narrower ones would stay is not looked at. Nothing changes.
+// DiffGrant tells who would gain what if a grant were made, or lose what if one were deleted; of a grant that denies, who
+// would lose what and who would gain it. What other grants give as well is nobody's gain and nobody's loss, and what they
+// deny neither. Nothing changes.
 func (s *Questions) DiffGrant(ctx context.Context, in *lakegate.DiffGrantInput) (*lakegate.DiffGrantOutput, error) {
 	text := value(in.Scope)
-	sc, parseErr := scope.ParseTemplate(text, false)
+	sc, parseErr := scope.ParseTemplate(text, in.S3PrefixType != nil)
 	v, err := s.enter(ctx, "DiffGrant", in.AccountId, sc.Bucket)
 	if err != nil {
 		return nil, err
 	}
-	x := &diff{Questions: s, viewer: v, size: page(in.MaxResults), kind: lakegate.AccessChangeKindLOSES}
+	x := &diff{Questions: s, viewer: v, size: page(in.MaxResults)}
+	proposes := in.Scope != nil || in.Grantee != nil || in.GranteeType != nil || in.Permission != nil || in.Application != nil || in.S3PrefixType != nil || in.Tags != nil
 	switch {
-	case in.AccessGrantId != nil && (in.Scope != nil || in.Grantee != nil || in.GranteeType != nil || in.Permission != nil || in.Application != nil):
+	case in.AccessGrantId != nil && proposes:
 		return nil, lakegate.ValidationException("Give AccessGrantId for a grant that would be deleted, or Scope, Permission, GranteeType and Grantee for one that would be made, not both.")
 	case in.AccessGrantId != nil:
 		err = x.find(ctx, *in.AccessGrantId)
@@ -31,50 +35,26 @@ func (s *Questions) DiffGrant(ctx context.Context, in *lakegate.DiffGrantInput) 
 	case parseErr != nil:
 		err = lakegate.ValidationException("Scope: " + parseErr.Error())
 	default:
-		x.kind = lakegate.AccessChangeKindGAINS
+		x.made = true
 		err = x.propose(ctx, in, sc)
 	}
 	if err != nil {
 		return nil, err
 	}
-	q := questionOf(ctx, v, "DiffGrant", in.AccessGrantId, in.Scope, in.Permission, in.GranteeType, in.Grantee, in.Application)
-	last, err := q.after(in.NextToken)
+	q := questionOf(ctx, v, "DiffGrant", in.AccessGrantId, in.Scope, in.Permission, in.GranteeType, in.Grantee, in.Application, in.S3PrefixType, in.Tags)
+	after, err := q.after(in.NextToken)
 	if err != nil {
 		return nil, err
 	}
-	out := &lakegate.DiffGrantOutput{AccountId: v.account}
-	if x.grant.Grantee.Type == grants.IAM {
-		x.compare(lakegate.AccessPrincipalTypeIAM, x.grant.Grantee.ID, "", grants.Asker{Principal: x.grant.Grantee.ID})
-	} else if v.instance != nil {
-		c, err := s.membersOf(ctx, v, x.grant.Grantee)
-		if err != nil {
-			return nil, err
-		}
-		last, done, err := c.each(ctx, last, func(id string) bool {
-			if p, ok := s.Everybody.User(v.instance.StoreID, id); ok {
-				x.person(p)
-			}
-			return len(x.changes) < x.size
-		})
-		if err != nil {
-			return nil, err
-		}
-		if !done {
-			out.NextToken = q.token(last)
-		}
+	next, err := x.run(ctx, after)
+	if err != nil {
+		return nil, err
 	}
-	out.Changes = slices.Concat([]lakegate.AccessChange{}, x.changes)
+	out := &lakegate.DiffGrantOutput{AccountId: v.account, Changes: slices.Concat([]lakegate.AccessChange{}, x.changes)}
+	if next != "" {
+		out.NextToken = q.token(next)
+	}
 	return out, nil
-}
-
-// diff is one page.
-type diff struct {
-	*Questions
-	*viewer
-	grant   *grants.Grant
-	kind    lakegate.AccessChangeKind
-	size    int
-	changes []lakegate.AccessChange
 }
 
 // find finds the grant that would be deleted. To a person who does not own its scope it is as if there were none.
@@ -94,9 +74,6 @@ func (x *diff) find(ctx context.Context, id string) error {
 	if !mine {
 		return none
 	}
-	if g.Denies() {
-		return lakegate.ValidationException("The grant " + id + " denies. What would come back without it is for who-can to tell, with what is refused.")
-	}
 	x.grant = g
 	return nil
 }
@@ -114,7 +91,7 @@ func (x *diff) propose(ctx context.Context, in *lakegate.DiffGrantInput, sc scop
 		return lakegate.ValidationException("Scope: the account " + x.viewer.account + " has no bucket " + sc.Bucket)
 	}
 	g := &grants.Grant{
-		Account: x.viewer.account, ID: "proposed", Text: *in.Scope, Scope: sc, Permission: grants.Permission(*in.Permission),
+		Account: x.viewer.account, ID: "proposed", Text: *in.Scope, Scope: sc, Object: in.S3PrefixType != nil, Permission: grants.Permission(*in.Permission),
 		Grantee: grants.Grantee{Type: grants.GranteeType(*in.GranteeType), ID: *in.Grantee}, Created: x.Doctor.Now(),
 	}
 	switch g.Grantee.Type {
@@ -145,8 +122,16 @@ func (x *diff) propose(ctx context.Context, in *lakegate.DiffGrantInput, sc scop
 		}
 		g.Application = a.ARN
 	}
+	var tags []s3control.Tag
+	for _, t := range in.Tags {
+		tags = append(tags, s3control.Tag{Key: t.Key, Value: t.Value})
+	}
 	x.grant = g
-	return nil
+	err = x.Holders.Propose(g, tags)
+	if e, ok := errors.AsType[*wire.Error](err); ok && e.Kind != wire.KindInternal {
+		return lakegate.ValidationException("Tags: " + e.Message).Because(err)
+	}
+	return err
 }
 
 // group finds a group by id or display name.
@@ -166,104 +151,4 @@ func (s *Questions) group(ctx context.Context, v *viewer, name string) (string, 
 		return "", err
 	}
 	return g.ID, nil
-}
-
-func (x *diff) person(p directory.Person) {
-	x.compare(lakegate.AccessPrincipalTypePERSON, p.ID, p.UserName, x.asker(x.viewer, p))
-}
-
-// right is a part of a permission through an application.
-type right struct {
-	permission  grants.Permission
-	application string
-}
-
-func rights(w grants.Way) (all []right) {
-	applications := w.Applications
-	if w.Grant.Grantee.Type == grants.IAM {
-		applications = []string{""}
-	}
-	for _, p := range []grants.Permission{grants.Read, grants.Write} {
-		if w.Permission.Satisfies(p) && w.Permission != "" {
-			for _, a := range applications {
-				all = append(all, right{p, a})
-			}
-		}
-	}
-	return all
-}
-
-// compare adds what the grant alone gives to somebody.
-func (x *diff) compare(kind lakegate.AccessPrincipalType, id, name string, a grants.Asker) {
-	none := ""
-	forms := map[string][]grants.Way{}
-	var texts []string
-	for _, w := range x.Holders.WaysOf(x.grant, a, "") {
-		if _, ok := forms[w.Grant.Text]; !ok {
-			texts = append(texts, w.Grant.Text)
-		}
-		forms[w.Grant.Text] = append(forms[w.Grant.Text], w)
-	}
-	for _, text := range texts {
-		form := forms[text][0].Grant
-		have := map[right]bool{}
-		t := scope.Target{Text: text, Bucket: form.Scope.Bucket, Key: form.Scope.Prefix, Wild: !form.Scope.One}
-		for _, w := range x.Holders.Ways(x.viewer.account, a, t, "") {
-			// A grant with actions of its own is not what another one without them is.
-			if w.Grant.ID == x.grant.ID || w.Grant.Terms != nil && w.Grant.Terms.Actions != nil {
-				continue
-			}
-			for _, r := range rights(w) {
-				have[r] = true
-			}
-		}
-		byApplication := map[string]grants.Permission{}
-		for _, w := range forms[text] {
-			if w.Why != "" {
-				none = w.Why
-			}
-			for _, r := range rights(w) {
-				if have[r] {
-					none = "other grants give the same"
-					continue
-				}
-				if left := byApplication[r.application]; left == "" || left == r.permission {
-					byApplication[r.application] = r.permission
-				} else {
-					byApplication[r.application] = grants.ReadWrite
-				}
-			}
-		}
-		x.tell(kind, id, name, text, byApplication, none)
-	}
-}
-
-// tell adds a change for each permission, with the applications through which it is one.
-func (x *diff) tell(kind lakegate.AccessPrincipalType, id, name, text string, byApplication map[string]grants.Permission, none string) {
-	c := lakegate.AccessChange{PrincipalType: kind, PrincipalId: id, Name: known(name), Scope: text, Change: x.kind}
-	if len(byApplication) == 0 {
-		c.Change, c.Why = lakegate.AccessChangeKindUNCHANGED, known(none)
-		x.changes = append(x.changes, c)
-		return
-	}
-	for _, p := range []grants.Permission{grants.Read, grants.Write, grants.ReadWrite} {
-		own := c
-		own.Permission = new(lakegate.Permission(p))
-		found := false
-		for application, q := range byApplication {
-			if q != p {
-				continue
-			}
-			found = true
-			for _, a := range x.apps {
-				if a.ARN == application {
-					own.Applications = append(own.Applications, a.Name)
-				}
-			}
-		}
-		if found {
-			slices.Sort(own.Applications)
-			x.changes = append(x.changes, own)
-		}
-	}
 }

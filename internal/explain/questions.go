@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lakegate/lakegate/internal/api/lakegate"
+	"github.com/lakegate/lakegate/internal/api/s3control"
 	"github.com/lakegate/lakegate/internal/arn"
 	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/bucket"
@@ -32,8 +33,13 @@ type Holders interface {
 	GrantByID(ctx context.Context, account, id string) (*grants.Grant, bool, error)
 	Ways(account string, a grants.Asker, t scope.Target, p grants.Permission) []grants.Way
 	WaysOf(g *grants.Grant, a grants.Asker, p grants.Permission) []grants.Way
+	Propose(g *grants.Grant, tags []s3control.Tag) error
+	FormsOf(g *grants.Grant, a grants.Asker) []*grants.Grant
+	Above(account string, a grants.Asker, sc scope.Scope) []*grants.Grant
+	Below(ctx context.Context, account string, a grants.Asker, within, after scope.Scope, limit int) ([]scope.Scope, error)
+	HoldersBelow(ctx context.Context, account string, within scope.Scope, limit int) (of map[grants.Grantee]bool, all bool, err error)
 	Overlapping(g *grants.Grant, groups []string) []*grants.Grant
-	OwnersOf(ctx context.Context, account string, sc scope.Scope) ([]string, error)
+	OwnersOf(ctx context.Context, account string, sc scope.Scope, without string) ([]string, error)
 	UsesOf(ctx context.Context, account string, ids []string) (map[string]time.Time, error)
 }
 
@@ -153,7 +159,7 @@ func (s *Questions) owns(ctx context.Context, v *viewer, sc scope.Scope) (bool, 
 	if v.self == nil {
 		return true, nil
 	}
-	owners, err := s.Holders.OwnersOf(ctx, v.account, sc)
+	owners, err := s.Holders.OwnersOf(ctx, v.account, sc, "")
 	groups := s.Everybody.GroupsOf(v.self.IdentityStoreID, v.self.UserID)
 	return slices.ContainsFunc(owners, func(o string) bool { return grants.OwnedBy(o, v.self.UserID, groups) }), err
 }

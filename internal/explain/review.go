@@ -111,7 +111,7 @@ func (s *Questions) review(ctx context.Context, v *viewer, p directory.Person, i
 	a := s.asker(v, p)
 	entry := lakegate.AccessReview{PersonId: p.ID, Name: known(p.UserName), Enabled: p.Enabled, Complete: complete}
 	for _, g := range held {
-		owners, err := s.Holders.OwnersOf(ctx, v.account, g.Scope)
+		owners, err := s.Holders.OwnersOf(ctx, v.account, g.Scope, "")
 		if err != nil {
 			return err
 		}

@@ -91,11 +91,7 @@ const manyGrantees = 1000
 // grantsFor lists the grants of all that the asker is, in the order of ids. It reads the database and not the Index, which
 // is made for finding one.
 func (s *Service) grantsFor(ctx context.Context, account string, q *Question, p *pages, keep func(*Grant) bool) (all []*Grant, err error) {
-	byType := map[GranteeType][]string{}
-	for id := range q.identities {
-		byType[id.Type] = append(byType[id.Type], id.ID)
-	}
-	for kind, ids := range byType {
+	for kind, ids := range q.identitiesByType() {
 		for some := range slices.Chunk(ids, manyGrantees) {
 			c := &conditions{}
 			c.is("grantee_type", (*string)(&kind))

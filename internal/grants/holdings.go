@@ -83,12 +83,22 @@ func (h *holdings) any(account, bucket string) bool {
 }
 
 // of lists the asker's grants on a bucket that are in force and can be used through the application, the narrowest first.
-// It goes through the asker's identities or through the grantees, whichever are fewer.
-func (h *holdings) of(account, bucket string, q *Question) (all []*Grant) {
+func (h *holdings) of(account, bucket string, q *Question) []*Grant {
+	all := slices.DeleteFunc(h.held(account, bucket, q), func(g *Grant) bool { return !q.through(g) || !g.Terms.InForce(q.Now) })
+	slices.SortFunc(all, func(a, b *Grant) int {
+		return cmp.Or(cmp.Compare(len(b.Scope.Prefix), len(a.Scope.Prefix)), cmp.Compare(single(a), single(b)), strings.Compare(a.ID, b.ID))
+	})
+	return all
+}
+
+// held lists the asker's grants on a bucket. It goes through the asker's identities or through the grantees, whichever are
+// fewer.
+func (h *holdings) held(account, bucket string, q *Question) (all []*Grant) {
 	if h.n.Load() == 0 {
 		return nil
 	}
 	h.mu.RLock()
+	defer h.mu.RUnlock()
 	held := h.at[place{account, bucket}]
 	if len(held) <= len(q.Groups) {
 		for grantee, grants := range held {
@@ -101,10 +111,5 @@ func (h *holdings) of(account, bucket string, q *Question) (all []*Grant) {
 			all = append(all, held[id]...)
 		}
 	}
-	h.mu.RUnlock()
-	all = slices.DeleteFunc(all, func(g *Grant) bool { return !q.through(g) || !g.Terms.InForce(q.Now) })
-	slices.SortFunc(all, func(a, b *Grant) int {
-		return cmp.Or(cmp.Compare(len(b.Scope.Prefix), len(a.Scope.Prefix)), cmp.Compare(single(a), single(b)), strings.Compare(a.ID, b.ID))
-	})
 	return all
 }

@@ -45,7 +45,7 @@ func (s *Service) CreateAccessGrantsLocation(ctx context.Context, in *s3control.
 	if err := s.checkVending(tags, l.Scope); err != nil {
 		return nil, err
 	}
-	if l.Owner, err = s.owner(ctx, i, tags); err != nil {
+	if l.Owner, err = s.owner(i, tags, s.seen(ctx)); err != nil {
 		return nil, err
 	}
 	if l.Scope.Everything {

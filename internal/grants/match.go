@@ -124,7 +124,12 @@ func (q *Question) accepts(g *Grant) bool {
 
 // through reports whether the application is one that the grant can be used with. Grants to IAM principals know none.
 func (q *Question) through(g *Grant) bool {
-	return g.Grantee.Type == IAM || g.Application == "" || g.Application == q.Application
+	return g.Through(q.Application)
+}
+
+// Through reports whether the grant can be used with an application.
+func (g *Grant) Through(application string) bool {
+	return g.Grantee.Type == IAM || g.Application == "" || g.Application == application
 }
 
 // better orders grants that all allow what is asked: the narrowest scope first, then the exact permission before the wider

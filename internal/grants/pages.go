@@ -112,6 +112,12 @@ func (c *conditions) is(column string, value *string) {
 	}
 }
 
+// holds demands what a text says, with its values.
+func (c *conditions) holds(text string, values ...any) {
+	c.text.WriteString(" AND " + text)
+	c.args = append(c.args, values...)
+}
+
 // in demands that a column has one of the values.
 func (c *conditions) in(column string, values []string) {
 	c.text.WriteString(" AND " + column + " IN (?" + strings.Repeat(", ?", len(values)-1) + ")")

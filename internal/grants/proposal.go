@@ -74,7 +74,7 @@ func (s *Service) Draft(ctx context.Context, p Proposal) (*Drafted, error) {
 	}
 	d := &Drafted{Scope: g.Scope, proposal: p, location: l, grant: g}
 	// The location's owner is asked, not those of wider locations: the grant is to be made in this one, with its role.
-	if d.Owners, err = s.grantOwners(ctx, p.Account, g.Scope, l.Owner); err != nil {
+	if d.Owners, err = s.grantOwners(ctx, p.Account, g.Scope, "", l.Owner); err != nil {
 		return nil, err
 	}
 	if !g.Scope.One && g.Scope.Prefix != "" && !strings.HasSuffix(g.Scope.Prefix, "/") {

@@ -53,12 +53,8 @@ func (s *Service) Footholds(ctx context.Context, bucket, prefix string) ([]Footh
 
 // held are the scopes of the grants that are in force for an asker.
 func (s *Service) held(ctx context.Context, account string, q *Question) (all []Foothold, err error) {
-	byType := map[GranteeType][]string{}
-	for id := range q.identities {
-		byType[id.Type] = append(byType[id.Type], id.ID)
-	}
 	err = s.Registry.db.View(ctx, func(tx store.Querier) error {
-		for kind, ids := range byType {
+		for kind, ids := range q.identitiesByType() {
 			for some := range slices.Chunk(ids, manyGrantees) {
 				c := &conditions{}
 				c.is("grantee_type", (*string)(&kind))

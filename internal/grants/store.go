@@ -188,7 +188,7 @@ func manyGrants(ctx context.Context, q store.Querier, keys []string, do func(*Gr
 	return nil
 }
 
-const grantColumns = 15
+const grantColumns = 16
 
 // grantRow are the values of a grant in the order of its columns.
 func grantRow(g *Grant) ([]any, error) {
@@ -205,13 +205,13 @@ func grantRow(g *Grant) ([]any, error) {
 		object = 1
 	}
 	return []any{
-		g.Account, g.ID, g.LocationID, g.SubPrefix, g.Text, object, string(g.Grantee.Type), g.Grantee.ID, string(g.Permission), g.Application, tags, store.Millis(g.Created), terms, ends, owner,
+		g.Account, g.ID, g.LocationID, g.SubPrefix, g.Text, object, string(g.Grantee.Type), g.Grantee.ID, string(g.Permission), g.Application, tags, store.Millis(g.Created), terms, ends, owner, reachOf(g.Scope),
 	}, nil
 }
 
 const (
-	intoGrants = `INSERT INTO access_grants (account, id, location, sub_prefix, scope, object, grantee_type, grantee, permission, application, tags, created, terms, ends, owner) VALUES `
-	oneGrant   = `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	intoGrants = `INSERT INTO access_grants (account, id, location, sub_prefix, scope, object, grantee_type, grantee, permission, application, tags, created, terms, ends, owner, reach) VALUES `
+	oneGrant   = `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
 func insertGrant(ctx context.Context, tx *store.Tx, g *Grant) error {

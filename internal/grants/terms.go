@@ -193,7 +193,7 @@ func readActions(text string, permission Permission) (actions []string, err erro
 
 // owner resolves the owner that the tags name: user/<id>, group/<id>, or the ARN of one of them. It must be in the identity
 // store of the instance's identity center.
-func (s *Service) owner(ctx context.Context, i *Instance, tags map[string]string) (string, error) {
+func (s *Service) owner(i *Instance, tags map[string]string, ask func(action, resource string) error) (string, error) {
 	text, ok := tags[TagOwner]
 	if !ok {
 		return "", nil
@@ -212,7 +212,7 @@ func (s *Service) owner(ctx context.Context, i *Instance, tags map[string]string
 		begins, action = ownerGroup, "identitystore:DescribeGroup"
 		_, exists = s.Directory.GroupName(storeID, id)
 	}
-	if err := s.also(ctx, action, begins+id, nil); err != nil {
+	if err := ask(action, begins+id); err != nil {
 		return "", err
 	}
 	if !exists {
@@ -223,11 +223,21 @@ func (s *Service) owner(ctx context.Context, i *Instance, tags map[string]string
 
 // setTerms reads what the tags of a new grant say.
 func (s *Service) setTerms(ctx context.Context, g *Grant, i *Instance) error {
+	return s.readTermsOf(g, i, s.seen(ctx))
+}
+
+// seen decides whether the caller may see an owner.
+func (s *Service) seen(ctx context.Context) func(action, resource string) error {
+	return func(action, resource string) error { return s.also(ctx, action, resource, nil) }
+}
+
+// readTermsOf reads what the tags of a grant say. ask decides whether the caller may see the owner that they name.
+func (s *Service) readTermsOf(g *Grant, i *Instance, ask func(action, resource string) error) error {
 	t, err := readTerms(g.Tags, g.Permission, s.Now())
 	if err != nil {
 		return err
 	}
-	if t.Owner, err = s.owner(ctx, i, g.Tags); err != nil {
+	if t.Owner, err = s.owner(i, g.Tags, ask); err != nil {
 		return err
 	}
 	if g.Scope.HasVariables() {

@@ -143,18 +143,20 @@ func (p Permission) with(other Permission) Permission {
 // Denies reports whether the grant takes access instead of giving it.
 func (g *Grant) Denies() bool { return g.Terms.denies() }
 
-// OwnersOf finds whose a scope is, besides administrators: the owners of locations and of grants that cover it.
-func (s *Service) OwnersOf(ctx context.Context, account string, sc scope.Scope) (owners []string, err error) {
+// OwnersOf finds whose a scope is, besides administrators: the owners of locations and of grants that cover it. The grant
+// with the id without, if it is not empty, is passed over.
+func (s *Service) OwnersOf(ctx context.Context, account string, sc scope.Scope, without string) (owners []string, err error) {
 	for _, l := range s.Registry.LocationsOf(account) {
 		if l.Owner != "" && (l.Scope.Everything || l.Scope.Scope.CoversScope(sc)) {
 			owners = append(owners, l.Owner)
 		}
 	}
-	return s.grantOwners(ctx, account, sc, owners...)
+	return s.grantOwners(ctx, account, sc, without, owners...)
 }
 
-// grantOwners adds to owners, of whom none may be empty, those of grants in force that cover a scope. They are sorted.
-func (s *Service) grantOwners(ctx context.Context, account string, sc scope.Scope, owners ...string) ([]string, error) {
+// grantOwners adds to owners those of grants in force that cover a scope, but for the one with the id without. They are
+// sorted.
+func (s *Service) grantOwners(ctx context.Context, account string, sc scope.Scope, without string, owners ...string) ([]string, error) {
 	owners = slices.DeleteFunc(owners, func(o string) bool { return o == "" })
 	err := s.Registry.db.View(ctx, func(q store.Querier) error {
 		return store.Each(ctx, q, scanGrant, func(g *Grant) error {
@@ -162,7 +164,7 @@ func (s *Service) grantOwners(ctx context.Context, account string, sc scope.Scop
 				owners = append(owners, g.Terms.Owner)
 			}
 			return nil
-		}, selectGrant+` WHERE account = ? AND owner <> ''`, account)
+		}, selectGrant+` WHERE account = ? AND owner <> '' AND id <> ?`, account, without)
 	})
 	slices.Sort(owners)
 	return slices.Compact(owners), err

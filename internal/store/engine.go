@@ -114,7 +114,7 @@ func (postgres) open(ctx context.Context, url string) (write, read *sql.DB, err 
 func (postgres) dialect() goose.Dialect { return goose.DialectPostgres }
 
 func (postgres) translate(ddl string) string {
-	return strings.NewReplacer(" BLOB", " BYTEA", " INTEGER", " BIGINT", ") STRICT;", ");").Replace(ddl)
+	return strings.NewReplacer(" BLOB", " BYTEA", " COLLATE BINARY", ` COLLATE "C"`, " INTEGER", " BIGINT", ") STRICT;", ");").Replace(ddl)
 }
 
 // rebind numbers the parameters. Queries hold no question mark outside of parameters and quoted literals.

@@ -322,6 +322,8 @@ type DiffGrantInput struct {
 	GranteeType   *DiffGranteeType `aws:"GranteeType,DiffGranteeType"`
 	Grantee       *string          `aws:"Grantee,AccessPerson"`
 	Application   *string          `aws:"Application,AccessPerson"`
+	S3PrefixType  *GrantPrefixType `aws:"S3PrefixType,GrantPrefixType"`
+	Tags          []GrantTag       `aws:"Tags,GrantTags"`
 	AccountId     *string          `aws:"AccountId,AccountId"`
 	MaxResults    *int             `aws:"MaxResults,AccessPage"`
 	NextToken     *string          `aws:"NextToken,AccessToken"`
@@ -728,8 +730,13 @@ type AccessChange struct {
 	Name          *string             `aws:"Name,Text"`
 	Change        AccessChangeKind    `aws:"Change,AccessChangeKind,required"`
 	Scope         string              `aws:"Scope,Text,required"`
+	Partial       *bool               `aws:"Partial,Boolean"`
+	Owner         *bool               `aws:"Owner,Boolean"`
 	Permission    *Permission         `aws:"Permission,Permission"`
+	Actions       []string            `aws:"Actions,AccessNames"`
 	Applications  []string            `aws:"Applications,AccessNames"`
+	NotBefore     *time.Time          `aws:"NotBefore,Timestamp"`
+	NotAfter      *time.Time          `aws:"NotAfter,Timestamp"`
 	Why           *string             `aws:"Why,Text"`
 }
 
@@ -780,6 +787,7 @@ type AccessPrincipalType string
 const (
 	AccessPrincipalTypePERSON AccessPrincipalType = "PERSON"
 	AccessPrincipalTypeIAM    AccessPrincipalType = "IAM"
+	AccessPrincipalTypeGROUP  AccessPrincipalType = "GROUP"
 )
 
 // AccessRequest is a structure of the service.
@@ -1198,7 +1206,7 @@ var shapes = map[string]*wire.Shape{
 	"AccessNames":             {Item: "Text"},
 	"AccessPage":              {Min: new(int64(1)), Max: new(int64(1000))},
 	"AccessPerson":            {Min: new(int64(1)), Max: new(int64(1024))},
-	"AccessPrincipalType":     {Enum: []string{"PERSON", "IAM"}},
+	"AccessPrincipalType":     {Enum: []string{"PERSON", "IAM", "GROUP"}},
 	"AccessRequestDuration":   {Min: new(int64(60)), Max: new(int64(315360000))},
 	"AccessRequestId":         {Min: new(int64(1)), Max: new(int64(64)), Pattern: `req-[0-9a-f-]+`},
 	"AccessRequestPage":       {Min: new(int64(1)), Max: new(int64(1000))},
@@ -1210,7 +1218,7 @@ var shapes = map[string]*wire.Shape{
 	"AccessRequests":          {Item: "AccessRequest"},
 	"AccessReviews":           {Item: "AccessReview"},
 	"AccessTarget":            {Min: new(int64(1)), Max: new(int64(2000))},
-	"AccessToken":             {Min: new(int64(1)), Max: new(int64(2048))},
+	"AccessToken":             {Min: new(int64(1)), Max: new(int64(4096))},
 	"AccountId":               {Min: new(int64(12)), Max: new(int64(12)), Pattern: `[0-9]{12}`},
 	"AuditFollowers":          {Item: "AuditFollower"},
 	"BackendAccessKeyId":      {Min: new(int64(1)), Max: new(int64(1024)), Pattern: `[!-~]+`},

@@ -1,0 +1,65 @@
+package grants_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/lakegate/lakegate/internal/api/s3control"
+	"github.com/lakegate/lakegate/internal/grants"
+	"github.com/lakegate/lakegate/internal/scope"
+)
+
+// The scopes of somebody's grants within another are found in the order of bytes, each once, whatever the size of the pages;
+// those beside it, of others and of buckets with a longer name are not.
+func TestBelow(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, h *house) {
+		h.found()
+		user, other := h.person("mateo"), h.person("ana")
+		group := h.group("Red", user)
+		asker := grants.Asker{StoreID: h.identity.StoreID, User: user}
+		mine := func(kind s3control.GranteeType, id, sub string, object bool) {
+			in := grantInput(kind, id, sub, s3control.PermissionREAD)
+			if object {
+				in.S3PrefixType = new(s3control.S3PrefixTypeObject)
+			}
+			h.grant(in)
+		}
+		for _, sub := range []string{"lake/*", "lake/red/*", "lake/red/**", "lake/red", "lake/red*", "lake/red!*", "lake/red/\u00e9/*", "lake/red/z", "lake/red/z*", "lake/red/z/", "lake/red/\U0010FFFF*", "lake/ree*", "lake/red/${user.name}/*", "lake/RED/*"} {
+			mine(s3control.GranteeTypeDIRECTORYUSER, user, sub, false)
+		}
+		mine(s3control.GranteeTypeDIRECTORYUSER, user, "lake/red/z*", true)
+		mine(s3control.GranteeTypeDIRECTORYGROUP, group, "lake/red/z", false)
+		mine(s3control.GranteeTypeDIRECTORYGROUP, group, "lake/red/of/the/group/*", false)
+		mine(s3control.GranteeTypeDIRECTORYUSER, other, "lake/red/of/ana/*", false)
+		one := func(prefix string) scope.Scope { return scope.Scope{Bucket: "lake", Prefix: prefix, One: true} }
+		all := func(prefix string) scope.Scope { return scope.Scope{Bucket: "lake", Prefix: prefix} }
+		red := []scope.Scope{all("red/mateo/"), all("red/of/the/group/"), all("red/z"), one("red/z"), one("red/z*"), all("red/z/"), all("red/\u00e9/"), all("red/\U0010FFFF")}
+		whole := slices.Concat([]scope.Scope{all("RED/"), all("red"), one("red"), all("red!"), all("red/")}, red, []scope.Scope{all("ree")})
+		for within, want := range map[scope.Scope][]scope.Scope{
+			all(""): whole, all("red/"): red, all("red"): whole[2 : len(whole)-1], all("red/z"): {one("red/z"), one("red/z*"), all("red/z/")}, one("red"): nil, all("blue/"): nil, all("red/\U0010FFFF"): nil,
+			{Bucket: "lak"}: nil,
+		} {
+			for _, size := range []int{1, 2, 3, 100} {
+				var got []scope.Scope
+				for after := (scope.Scope{}); ; {
+					some := must(h.Below(t.Context(), owner, asker, within, after, size))
+					got = append(got, some...)
+					if len(some) < size {
+						break
+					}
+					after = some[len(some)-1]
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("within %v, %d at a time:\n%v\nwant\n%v", within, size, got, want)
+				}
+			}
+		}
+		for limit, want := range map[int]bool{3: false, 20: true} {
+			of, complete, err := h.Service.HoldersBelow(t.Context(), owner, all("red/"), limit)
+			if err != nil || complete != want || complete && len(of) != 3 {
+				t.Errorf("at most %d: %s, %t, %v", limit, fmt.Sprint(of), complete, err)
+			}
+		}
+	})
+}
