@@ -2,12 +2,16 @@ package grants_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/lakegate/lakegate/internal/api/s3control"
 	"github.com/lakegate/lakegate/internal/grants"
 	"github.com/lakegate/lakegate/internal/scope"
+	"github.com/lakegate/lakegate/internal/store"
 )
 
 // The scopes of somebody's grants within another are found in the order of bytes, each once, whatever the size of the pages;
@@ -60,6 +64,54 @@ func TestBelow(t *testing.T) {
 			if err != nil || complete != want || complete && len(of) != 3 {
 				t.Errorf("at most %d: %s, %t, %v", limit, fmt.Sprint(of), complete, err)
 			}
+		}
+	})
+}
+
+// here is this directory: the embedded storage changes the working directory.
+var here = must(os.Getwd())
+
+// What was stored before reach was a column has it as if it were written now.
+func TestReachOfWhatWasThere(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, h *house) {
+		h.found()
+		user := h.person("mateo")
+		for _, sub := range []string{"lake", "lake/", "lake/*", "lake/red/**", "lake/red", "lake/100%/${user.name}/*", "lake/100%/*", "lake/a*b*"} {
+			h.grant(grantInput(s3control.GranteeTypeDIRECTORYUSER, user, sub, s3control.PermissionREAD))
+		}
+		object := grantInput(s3control.GranteeTypeDIRECTORYUSER, user, "lake/red/**", s3control.PermissionREAD)
+		object.S3PrefixType = new(s3control.S3PrefixTypeObject)
+		h.grant(object)
+		reaches := func() (all []string) {
+			err := h.db.View(t.Context(), func(q store.Querier) (err error) {
+				all, err = store.All(t.Context(), q, store.Text, `SELECT scope || ' ' || object || ' ' || reach FROM access_grants ORDER BY id`)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return all
+		}
+		written := reaches()
+		migration := string(must(os.ReadFile(filepath.Join(here, "../store/migrations/0029_grant_reach.sql"))))
+		err := h.db.Update(t.Context(), func(tx *store.Tx) error {
+			if _, err := tx.Exec(t.Context(), `UPDATE access_grants SET reach = ''`); err != nil {
+				return err
+			}
+			for line := range strings.Lines(migration) {
+				if strings.HasPrefix(line, "UPDATE ") {
+					if _, err := tx.Exec(t.Context(), strings.TrimSuffix(line, ";\n")); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := reaches(); !slices.Equal(got, written) {
+			t.Errorf("migrated:\n%q\nwritten:\n%q", got, written)
 		}
 	})
 }
