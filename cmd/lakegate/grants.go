@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lakegate/lakegate/internal/grantfile"
+	"github.com/lakegate/lakegate/internal/grants"
 )
 
 type grantsCommand struct {
@@ -17,8 +19,12 @@ type grantsCommand struct {
 	Export grantsExportCommand `cmd:"" help:"Write all access grants of an account to a file, in the form that import reads."`
 }
 
-// importBatch is how many grants are made in one change: as many items as the audit record of a request keeps of a list.
-const importBatch = 200
+// importBatch is how many grants are made in one change, and lineRest how many bytes a line takes, at most, beside what is
+// sent of it.
+const (
+	importBatch = 200
+	lineRest    = 64
+)
 
 type grantsImportCommand struct {
 	asker
@@ -83,7 +89,8 @@ type importing struct {
 }
 
 func (im *importing) run(ctx context.Context, r grantfile.Reader) error {
-	var batch []*grantfile.Record
+	var batch []map[string]any
+	size := 0
 	for {
 		record, err := r.Read()
 		if e, ok := errors.AsType[*grantfile.LineError](err); ok && e.Line >= im.FromLine {
@@ -97,17 +104,27 @@ func (im *importing) run(ctx context.Context, r grantfile.Reader) error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
+		var line map[string]any
+		length := 0
 		if record != nil && record.Line >= im.FromLine {
-			batch = append(batch, record)
+			line = record.Request()
+			text, err := json.Marshal(line)
+			if err != nil {
+				return fmt.Errorf("measure line %d: %w", record.Line, err)
+			}
+			length = len(text) + lineRest
 		}
-		if len(batch) == importBatch || record == nil && len(batch) > 0 {
+		if len(batch) > 0 && (record == nil || len(batch) == importBatch || size+length > grants.MaxImport) {
 			if err := im.send(ctx, batch); err != nil {
 				return err
 			}
-			batch = batch[:0]
+			batch, size = nil, 0
 		}
 		if record == nil {
 			return nil
+		}
+		if line != nil {
+			batch, size = append(batch, line), size+length
 		}
 	}
 }
@@ -122,11 +139,7 @@ func (im *importing) complain(what string) error {
 	return err
 }
 
-func (im *importing) send(ctx context.Context, batch []*grantfile.Record) error {
-	lines := make([]map[string]any, len(batch))
-	for i, r := range batch {
-		lines[i] = r.Request()
-	}
+func (im *importing) send(ctx context.Context, lines []map[string]any) error {
 	in := map[string]any{"AccountId": im.DataAccount, "Grants": lines, "DryRun": im.DryRun, "OnError": "STOP"}
 	if im.Skip {
 		in["OnError"] = "SKIP"
@@ -143,7 +156,9 @@ func (im *importing) send(ctx context.Context, batch []*grantfile.Record) error 
 		return err
 	}
 	var stop error
+	last := im.line
 	for _, r := range out.Results {
+		last = r.Line
 		switch {
 		case r.ErrorCode != "":
 			stop = cmp.Or(stop, im.complain(fmt.Sprintf("line %d: %s: %s", r.Line, r.ErrorCode, r.Message)))
@@ -155,7 +170,7 @@ func (im *importing) send(ctx context.Context, batch []*grantfile.Record) error 
 		return stop
 	}
 	im.made += out.Made
-	im.line = batch[len(batch)-1].Line
+	im.line = last
 	if now := time.Now(); !im.Quiet && now.Sub(im.shown) > time.Second {
 		im.shown = now
 		_, _ = fmt.Fprintln(im.s.err, im.tally)

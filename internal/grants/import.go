@@ -2,6 +2,7 @@ package grants
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -43,6 +44,9 @@ func (s *ImportService) ImportAccessGrants(ctx context.Context, in *lakegate.Imp
 	if err != nil {
 		return nil, lakegate.ResourceNotFoundException("The account " + in.AccountId + " has no access grants instance.").Because(err)
 	}
+	if err := checkSize(in.Grants); err != nil {
+		return nil, err
+	}
 	b := &batch{ImportService: s, instance: i, names: map[Grantee]string{}}
 	results := make([]lakegate.GrantImportResult, len(in.Grants))
 	grants := make([]*Grant, len(in.Grants))
@@ -74,6 +78,24 @@ func (s *ImportService) ImportAccessGrants(ctx context.Context, in *lakegate.Imp
 		return nil, fmt.Errorf("store imported grants: %w", err)
 	}
 	return out, nil
+}
+
+// MaxImport bounds the lines of a batch, in bytes as JSON: so the record in the trail has all of them.
+const MaxImport = 96 << 10
+
+// checkSize refuses a batch of which the trail could not keep everything.
+func checkSize(lines []lakegate.GrantImport) error {
+	size := 0
+	for n := range lines {
+		text, err := json.Marshal(&lines[n])
+		if err != nil {
+			return fmt.Errorf("measure line %d: %w", lines[n].Line, err)
+		}
+		if size += len(text); size > MaxImport {
+			return lakegate.ValidationException(fmt.Sprintf("The lines of a batch have at most %d bytes as JSON. Send fewer at once.", MaxImport))
+		}
+	}
+	return nil
 }
 
 // batch is an import in progress.
@@ -195,10 +217,15 @@ func (b *batch) insert(ctx context.Context, tx *store.Tx, grants []*Grant, resul
 	for _, n := range line {
 		results[n].Exists = new(true)
 	}
+	ids := make([]any, 0, len(stored))
 	for _, g := range stored {
 		n := line[g.ID]
 		results[n].Exists, results[n].AccessGrantId = nil, new(g.ID)
+		ids = append(ids, map[string]any{trail.KeyGrantID: g.ID})
 		*made++
+	}
+	if len(ids) > 0 {
+		trail.From(ctx).Add(trail.KeyGrants, ids)
 	}
 	return nil
 }

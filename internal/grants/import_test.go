@@ -1,8 +1,10 @@
 package grants_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,6 +13,7 @@ import (
 	"github.com/lakegate/lakegate/internal/api/lakegate"
 	"github.com/lakegate/lakegate/internal/api/s3control"
 	"github.com/lakegate/lakegate/internal/grants"
+	"github.com/lakegate/lakegate/internal/wire"
 )
 
 // TestImportIsWhatIsReadBack: what batches make, with lines that are there already or come twice, is in memory what a start reads from the
@@ -90,5 +93,38 @@ func TestImportIsWhatIsReadBack(t *testing.T) {
 				rt.Fatal("nobody gets anything")
 			}
 		})
+	})
+}
+
+// A batch is as large as what the trail keeps whole: with more, nothing of it is made.
+func TestImportIsBounded(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, h *house) {
+		h.found()
+		ana := h.person("ana")
+		imports := &grants.ImportService{Service: h.Service, Finder: findsNobody{}}
+		in := &lakegate.ImportAccessGrantsInput{AccountId: owner}
+		for n := range 250 {
+			in.Grants = append(in.Grants, lakegate.GrantImport{
+				Line: n + 1, GranteeType: "DIRECTORY_USER", Grantee: ana, Permission: "READ", Scope: fmt.Sprintf("s3://lake/%d/%s/*", n, strings.Repeat("x", 600)),
+			})
+		}
+		if _, err := imports.ImportAccessGrants(h.admin(owner), in); err == nil || !strings.Contains(err.Error(), "98304 bytes") {
+			t.Errorf("%v", err)
+		}
+		in.Grants = in.Grants[:100]
+		if out := must(imports.ImportAccessGrants(h.admin(owner), in)); out.Made != 100 {
+			t.Errorf("%d made", out.Made)
+		}
+		in.Grants = in.Grants[:0]
+		for n := range 250 {
+			in.Grants = append(in.Grants, lakegate.GrantImport{Line: n + 1, GranteeType: "DIRECTORY_USER", Grantee: ana, Permission: "READ", Scope: fmt.Sprintf("s3://lake/%d/*", n), Tags: []lakegate.GrantTag{{Key: "team", Value: "red"}, {Key: grants.TagReason, Value: "audit"}}})
+		}
+		if out := must(imports.ImportAccessGrants(h.admin(owner), in)); out.Made != 250 {
+			t.Errorf("%d made", out.Made)
+		}
+		text := string(must(json.Marshal(wire.Parameters(in))))
+		if !strings.Contains(text, "s3://lake/249/*") || strings.Contains(text, "…") || len(text) > 100<<10 {
+			t.Errorf("the trail is given %d bytes: %.300s", len(text), text)
+		}
 	})
 }

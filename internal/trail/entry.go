@@ -215,6 +215,7 @@ const (
 	KeyAuthentication = "AuthenticationMethod"
 	KeySignature      = "SignatureVersion"
 	KeyObjects        = "objects"
+	KeyGrants         = "accessGrants"
 )
 
 // Add sets a member of additionalEventData. An empty text and nil set nothing.

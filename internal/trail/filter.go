@@ -162,10 +162,16 @@ type seen struct {
 		VendedKey   string          `json:"vendedAccessKeyId"`
 		Application string          `json:"applicationArn"`
 		Grant       string          `json:"accessGrantId"`
+		Grants      []grantSeen     `json:"accessGrants"`
 		Decision    string          `json:"decision"`
 		Objects     json.RawMessage `json:"objects"`
 	} `json:"additionalEventData"`
 	Resources []Resource `json:"resources"`
+}
+
+// grantSeen is one of the grants that a change of many made.
+type grantSeen struct {
+	ID string `json:"accessGrantId"`
 }
 
 // matches reports whether a record is looked for. One that cannot be read is not.
@@ -186,7 +192,7 @@ func (f *Filter) matches(record []byte) bool {
 		f.Principal != "" && !r.principal(f.Principal),
 		f.AccessKey != "" && f.AccessKey != r.UserIdentity.AccessKeyID && f.AccessKey != r.Additional.VendedKey,
 		f.Application != "" && f.Application != r.Additional.Application,
-		f.Grant != "" && f.Grant != r.Additional.Grant,
+		f.Grant != "" && f.Grant != r.Additional.Grant && !slices.Contains(r.Additional.Grants, grantSeen{f.Grant}),
 		f.Event != "" && !alike(f.Event, r.EventName),
 		f.Source != "" && !alike(f.Source, r.EventSource),
 		f.Request != "" && f.Request != r.RequestID && f.Request != r.EventID,

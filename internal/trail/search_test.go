@@ -40,6 +40,7 @@ func crowd(t testing.TB, h *house, events int, seed uint64) {
 		if random.IntN(5) == 0 {
 			op = Operation{Source: "iam.amazonaws.com", Name: "CreateUser"}
 		}
+		made := random.IntN(4)
 		h.pass(time.Duration(random.IntN(1500)) * time.Millisecond)
 		ctx := caller.WithRequest(context.Background(), &caller.Request{ID: fmt.Sprintf("request-%d", i), SourceIP: fmt.Sprintf("192.0.2.%d", random.IntN(3)), Region: "us-east-1", Time: h.now()})
 		ctx, e := h.Begin(ctx, op)
@@ -56,6 +57,9 @@ func crowd(t testing.TB, h *house, events int, seed uint64) {
 			}
 		}
 		e.AddText(KeyPersonName, fmt.Sprintf("Person%d@example.com", person))
+		if !op.Data && made > 0 {
+			e.Add(KeyGrants, []any{map[string]any{KeyGrantID: "first"}, map[string]any{KeyGrantID: fmt.Sprintf("made-%d", made)}})
+		}
 		var failure error
 		if random.IntN(4) == 0 {
 			failure = wire.AccessDenied("no")
@@ -82,7 +86,7 @@ func anyFilter(h *house) *rapid.Generator[*Filter] {
 		some("principal", &f.Principal, "LocationRole", "locationrole", "arn:aws:iam::"+dataAccount+":role/LocationRole", "Nobody")
 		some("key", &f.AccessKey, "ASIA0000000000000001")
 		some("application", &f.Application, "arn:aws:sso::"+centerAccount+":application/ssoins-0/apl-1")
-		some("grant", &f.Grant, "5c1f0b6e-0000-4000-8000-000000000001", "other")
+		some("grant", &f.Grant, "5c1f0b6e-0000-4000-8000-000000000001", "made-2", "other")
 		some("event", &f.Event, "GetObject", "createuser")
 		some("source", &f.Source, "s3.amazonaws.com")
 		some("decision", &f.Decision, DecisionAllowed, DecisionRefused)

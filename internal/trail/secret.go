@@ -26,7 +26,7 @@ func isHarmless(name string) bool {
 	switch name {
 	case KeyPersonName, KeyPersonID, KeyIdentityStore, KeyCredentialID, KeyApplication, KeyGrantID, KeyGrantAccount,
 		KeyMatchedScope, KeyDecision, KeyReason, KeyRevision, KeyVendedKey, KeyBytesIn, KeyBytesOut,
-		KeyAuthentication, KeySignature, KeyObjects, keyDuration, keySteps, KeyAuditContext,
+		KeyAuthentication, KeySignature, KeyObjects, KeyGrants, keyDuration, keySteps, KeyAuditContext,
 		"Host", "bucketName", "key", "prefix", "delimiter", "list-type", "uploadId", "partNumber", "versionId":
 		return true
 	}

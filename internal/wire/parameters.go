@@ -14,8 +14,8 @@ const hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
 // The bounds of what the trail keeps of a request. Parts are all values together.
 const (
 	maxParameterDepth = 12
-	maxParameterItems = 200
-	maxParameterParts = 2_000
+	maxParameterItems = 250 // the lines of an import
+	maxParameterParts = 16_000
 	maxParameterText  = 8 << 10
 )
 

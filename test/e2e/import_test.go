@@ -115,5 +115,32 @@ func TestImport(t *testing.T) {
 		if len(found) < 3 {
 			t.Errorf("%d records", len(found))
 		}
+		// The first, one amidst and the last of a batch of two hundred.
+		ids := made(t, found)
+		if len(ids) < 600 {
+			t.Fatalf("%d grants are named", len(ids))
+		}
+		for _, n := range []int{0, 117, 199, len(ids) - 1} {
+			out := s.lakegate("audit", "query", "--format", "json", "--dir", s.dir, "--account", dataAccount, "--grant", ids[n], "--management")
+			if !strings.Contains(out, `"eventName":"ImportAccessGrants"`) {
+				t.Errorf("the grant %s, number %d, is found by nothing:\n%.300s", ids[n], n, out)
+			}
+		}
 	})
+}
+
+// made are the ids of the grants that imports made, as their records name them.
+func made(t *testing.T, records []record) (ids []string) {
+	t.Helper()
+	for _, r := range records {
+		list, _ := r.Additional["accessGrants"].([]any)
+		for _, one := range list {
+			id, ok := one.(map[string]any)["accessGrantId"].(string)
+			if !ok {
+				t.Fatalf("a grant in a record: %v", one)
+			}
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
