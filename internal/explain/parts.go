@@ -16,11 +16,11 @@ const (
 	maxParts    = 2000
 )
 
-// parts goes through the grants that lie within the target and do not cover it, in the order of their ids, and through the
-// people of each: who reaches a part of what was asked about. after is the last grant that is done with, a slash, and the last
-// person of the one behind it.
+// parts goes through the grants that lie within the target and do not cover it, in the order of their prefixes, and through
+// the people of each: who reaches a part of what was asked about. after is the last person of the grant that the page before
+// ended in, a slash, and the mark of the last grant that it was done with.
 func (x *whoCan) parts(ctx context.Context, after string) (next string, err error) {
-	finished, person, _ := strings.Cut(after, "/")
+	person, finished, _ := strings.Cut(after, "/")
 	for read := 0; read < maxParts; read += partsAtOnce {
 		some, err := x.Holders.GrantsWithin(ctx, x.account, x.target, finished, partsAtOnce)
 		if err != nil {
@@ -29,18 +29,18 @@ func (x *whoCan) parts(ctx context.Context, after string) (next string, err erro
 		for _, g := range some {
 			last, done, err := x.part(ctx, g, person)
 			if err != nil || !done {
-				return amongParts + finished + "/" + last, err
+				return amongParts + last + "/" + finished, err
 			}
-			finished, person = g.ID, ""
+			finished, person = g.Mark(), ""
 			if len(x.found) >= x.size {
-				return amongParts + finished + "/", nil
+				return amongParts + "/" + finished, nil
 			}
 		}
 		if len(some) < partsAtOnce {
 			return "", nil
 		}
 	}
-	return amongParts + finished + "/", nil
+	return amongParts + "/" + finished, nil
 }
 
 // part adds those who have one grant, behind a person.

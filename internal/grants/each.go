@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/lakegate/lakegate/internal/policy"
 	"github.com/lakegate/lakegate/internal/scope"
@@ -56,20 +55,35 @@ func (r *Registry) GrantsAfter(ctx context.Context, account, after string, limit
 	return all, err
 }
 
-// GrantsWithin reads the grants of an account's instance whose scope begins as a target does, as GrantsAfter does. It looks
-// at each grant of the account that comes after. Where the target is a whole bucket, grants on others are among them whose
-// names begin so.
+// GrantsWithin reads the grants of an account's instance whose scope begins as a target does, limit of them at most: first
+// those with variables, by what stands before the first of them, then in the order of their prefixes. after is the Mark of
+// the last one that was read, or empty. Of other grants it reads none.
 func (r *Registry) GrantsWithin(ctx context.Context, account string, t scope.Target, after string, limit int) (all []*Grant, err error) {
-	text := "s3://" + t.Bucket + "/" + t.Key
-	if t.Key == "" {
-		text = "s3://" + t.Bucket
+	id, reach, _ := strings.Cut(after, "\n")
+	if reach == "" {
+		for _, g := range r.homes.on(account, t.Bucket) {
+			if g.ID > id && strings.HasPrefix(g.Scope.Literal(), t.Key) {
+				all = append(all, g)
+			}
+		}
+		slices.SortFunc(all, func(a, b *Grant) int { return strings.Compare(a.ID, b.ID) })
+		if len(all) >= limit {
+			return all[:limit], nil
+		}
+		id = ""
 	}
+	within := t.Bucket + "/" + t.Key
 	err = r.db.View(ctx, func(q store.Querier) error {
-		all, err = store.All(ctx, q, scanGrant, selectGrant+` WHERE account = ? AND id > ? AND substr(scope, 1, ?) = ? ORDER BY id LIMIT ?`, account, after, utf8.RuneCountInString(text), text, limit)
+		found, err := store.All(ctx, q, scanGrant, selectGrant+` WHERE account = ? AND reach >= ? AND reach < ? AND (reach, id) > (?, ?) ORDER BY reach, id LIMIT ?`,
+			account, within, past(within), reach, id, limit-len(all))
+		all = append(all, found...)
 		return err
 	})
 	return all, err
 }
+
+// Mark tells where a grant stands in the order of GrantsWithin.
+func (g *Grant) Mark() string { return g.ID + "\n" + reachOf(g.Scope) }
 
 // GrantsOf reads the grants of some grantees in the order of their ids, as GrantsAfter does.
 func (r *Registry) GrantsOf(ctx context.Context, account string, of []Grantee, after string, limit int) (all []*Grant, err error) {
