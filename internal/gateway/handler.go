@@ -16,6 +16,7 @@ import (
 	"github.com/lakegate/lakegate/internal/bucket"
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/grants"
+	"github.com/lakegate/lakegate/internal/scope"
 	"github.com/lakegate/lakegate/internal/sigv4"
 	"github.com/lakegate/lakegate/internal/storage"
 	"github.com/lakegate/lakegate/internal/trail"
@@ -32,7 +33,8 @@ type People interface {
 // grants for.
 type Grants interface {
 	Direct(ctx context.Context, a grants.Access) (*caller.Caller, error)
-	Footholds(ctx context.Context, bucket, prefix string) ([]grants.Foothold, error)
+	Footholds(ctx context.Context, bucket, prefix string, after scope.Scope, limit int) ([]scope.Scope, error)
+	FootholdBuckets(ctx context.Context) ([]string, error)
 }
 
 // Gateway answers S3 requests. Its fields are set once.

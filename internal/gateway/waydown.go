@@ -5,10 +5,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/lakegate/lakegate/internal/bucket"
-	"github.com/lakegate/lakegate/internal/grants"
 	"github.com/lakegate/lakegate/internal/policy"
+	"github.com/lakegate/lakegate/internal/scope"
 	"github.com/lakegate/lakegate/internal/storage"
 	"github.com/lakegate/lakegate/internal/trail"
 )
@@ -63,10 +64,10 @@ func (x *exchange) deniedOutright(ctx context.Context) bool {
 }
 
 // reaches decides whether the session may do anything at a foothold now.
-func (x *exchange) reaches(ctx context.Context, f grants.Foothold) bool {
-	b := f.Scope.Bucket
-	at := Request{Bucket: b, Key: f.Scope.Prefix}
-	if f.Scope.One {
+func (x *exchange) reaches(ctx context.Context, f scope.Scope) bool {
+	b := f.Bucket
+	at := Request{Bucket: b, Key: f.Prefix}
+	if f.One {
 		return x.allowed(ctx, at.need("GetObject")) || x.allowed(ctx, at.need("PutObject"))
 	}
 	if x.reads(ctx, f) {
@@ -78,12 +79,12 @@ func (x *exchange) reaches(ctx context.Context, f grants.Foothold) bool {
 }
 
 // reads decides whether the session may list what lies at a foothold now.
-func (x *exchange) reads(ctx context.Context, f grants.Foothold) bool {
-	if f.Scope.One {
-		one := Request{Bucket: f.Scope.Bucket, Key: f.Scope.Prefix}
+func (x *exchange) reads(ctx context.Context, f scope.Scope) bool {
+	if f.One {
+		one := Request{Bucket: f.Bucket, Key: f.Prefix}
 		return x.allowed(ctx, one.need("GetObject"))
 	}
-	all := Request{Bucket: f.Scope.Bucket, Key: f.Scope.Prefix}
+	all := Request{Bucket: f.Bucket, Key: f.Prefix}
 	return x.allowed(ctx, all.MissingNeed())
 }
 
@@ -95,19 +96,23 @@ func (x *exchange) reachableBuckets(ctx context.Context) (*answer, error) {
 	if x.BucketRegion != "" && x.BucketRegion != x.Region {
 		return xmlAnswer(bucketList(x.caller.Account, nil, "")), nil
 	}
-	all, err := x.AccessGrants.Footholds(ctx, "", "")
+	all, err := x.AccessGrants.FootholdBuckets(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find what the session reaches: %w", err)
 	}
 	var page []*bucket.Bucket
 	last := after
-	for _, f := range all {
-		name := f.Scope.Bucket
-		if name <= last || !strings.HasPrefix(name, x.Prefix) || !x.reaches(ctx, f) {
+	for _, name := range all {
+		if name <= last || !strings.HasPrefix(name, x.Prefix) {
 			continue
 		}
 		b, ok := x.Buckets.Lookup(name)
 		if !ok {
+			continue
+		}
+		if ok, err := x.reachesIn(ctx, name); err != nil {
+			return nil, err
+		} else if !ok {
 			continue
 		}
 		if len(page) == x.MaxKeys {
@@ -118,17 +123,51 @@ func (x *exchange) reachableBuckets(ctx context.Context) (*answer, error) {
 	return xmlAnswer(bucketList(x.caller.Account, page, "")), nil
 }
 
-func (x *exchange) headReachable(ctx context.Context) (*answer, error) {
-	all, err := x.AccessGrants.Footholds(ctx, x.Bucket, "")
-	if err != nil {
-		return nil, fmt.Errorf("find what the session reaches: %w", err)
-	}
-	for _, f := range all {
-		if x.reaches(ctx, f) {
-			return x.headBucket(ctx)
+// reachesIn decides whether the session may do anything in a bucket now.
+func (x *exchange) reachesIn(ctx context.Context, bucket string) (reached bool, err error) {
+	err = x.eachFoothold(ctx, bucket, "", func(f scope.Scope) (string, bool, error) {
+		reached = x.reaches(ctx, f)
+		return "", !reached, nil
+	})
+	return reached, err
+}
+
+// footholdsAtOnce is how many footholds are held at a time.
+const footholdsAtOnce = 100
+
+// eachFoothold goes through what the session has grants for at or below a prefix, in the order of prefixes, until visit has
+// enough. What begins with a settled prefix, if visit names one, is passed over.
+func (x *exchange) eachFoothold(ctx context.Context, bucket, prefix string, visit func(f scope.Scope) (settled string, more bool, err error)) error {
+	var after scope.Scope
+	for {
+		some, err := x.AccessGrants.Footholds(ctx, bucket, prefix, after, footholdsAtOnce)
+		if err != nil {
+			return fmt.Errorf("find what the session reaches: %w", err)
+		}
+		settled := ""
+		for _, f := range some {
+			if after = f; settled != "" && strings.HasPrefix(f.Prefix, settled) {
+				continue
+			}
+			more := false
+			if settled, more, err = visit(f); err != nil || !more {
+				return err
+			}
+		}
+		if len(some) < footholdsAtOnce {
+			return nil
+		}
+		if settled != "" && strings.HasPrefix(after.Prefix, settled) {
+			after = scope.Scope{Bucket: bucket, Prefix: max(after.Prefix, settled+string(unicode.MaxRune)), One: true}
 		}
 	}
-	return nil, nil
+}
+
+func (x *exchange) headReachable(ctx context.Context) (*answer, error) {
+	if ok, err := x.reachesIn(ctx, x.Bucket); err != nil || !ok {
+		return nil, err
+	}
+	return x.headBucket(ctx)
 }
 
 // listReachable is nil where the session reaches nothing at or below the prefix.
@@ -143,16 +182,9 @@ func (x *exchange) listReachable(ctx context.Context) (*answer, error) {
 			}
 		}
 	}
-	all, err := x.AccessGrants.Footholds(ctx, x.Bucket, x.Prefix)
+	err := x.eachFoothold(ctx, x.Bucket, x.Prefix, func(f scope.Scope) (string, bool, error) { return w.visit(ctx, f) })
 	if err != nil {
-		return nil, fmt.Errorf("find what the session reaches: %w", err)
-	}
-	for _, f := range all {
-		if more, err := w.visit(ctx, f); err != nil {
-			return nil, err
-		} else if !more {
-			break
-		}
+		return nil, err
 	}
 	if !w.found {
 		return nil, nil
@@ -179,33 +211,45 @@ type way struct {
 	out    storage.ListObjectsOutput
 }
 
-// visit adds a foothold to the page: the step towards it, or, where no delimiter is left on the way, what lies there.
-func (w *way) visit(ctx context.Context, f grants.Foothold) (more bool, err error) {
-	below, ok := strings.CutPrefix(f.Scope.Prefix, w.Prefix)
-	if !ok || w.whole && strings.HasPrefix(f.Scope.Prefix, w.listed) {
-		return true, nil
+// visit adds a foothold to the page: the step towards it, or, where no delimiter is left on the way, what lies there. All
+// that begins with settled is then told.
+func (w *way) visit(ctx context.Context, f scope.Scope) (settled string, more bool, err error) {
+	below, ok := strings.CutPrefix(f.Prefix, w.Prefix)
+	if !ok || w.whole && strings.HasPrefix(f.Prefix, w.listed) {
+		return "", true, nil
 	}
 	if i := strings.Index(below, w.Delimiter); i >= 0 {
 		step := w.Prefix + below[:i+len(w.Delimiter)]
-		if n := len(w.out.CommonPrefixes); n > 0 && w.out.CommonPrefixes[n-1] == step || !w.reaches(ctx, f) {
-			return true, nil
+		if n := len(w.out.CommonPrefixes); n > 0 && w.out.CommonPrefixes[n-1] == step {
+			return step, true, nil
+		}
+		// A marker inside of a step leaves the step to be shown, as some of what it stands for comes after.
+		past := step <= w.after && (step == w.after || !strings.HasPrefix(w.after, step))
+		if past && w.found {
+			return step, true, nil
+		}
+		if !w.reaches(ctx, f) {
+			return "", true, nil
 		}
 		w.found = true
-		// A marker inside of a step leaves the step to be shown, as some of what it stands for comes after.
-		if step <= w.after && (step == w.after || !strings.HasPrefix(w.after, step)) {
-			return true, nil
+		if past {
+			return step, true, nil
 		}
 		if w.full() {
-			return false, nil
+			return "", false, nil
 		}
 		w.out.CommonPrefixes, w.out.NextMarker = append(w.out.CommonPrefixes, step), step
-		return true, nil
+		return step, true, nil
 	}
 	if !w.reads(ctx, f) {
-		return true, nil
+		return "", true, nil
 	}
 	w.found = true
-	return w.list(ctx, f)
+	more, err = w.list(ctx, f)
+	if w.whole && w.listed == f.Prefix {
+		settled = w.listed
+	}
+	return settled, more, err
 }
 
 // full reports whether the page is, and that something follows it.
@@ -220,8 +264,8 @@ func (w *way) full() bool {
 func (w *way) size() int { return len(w.out.Objects) + len(w.out.CommonPrefixes) }
 
 // list adds what lies at a foothold itself.
-func (w *way) list(ctx context.Context, f grants.Foothold) (more bool, err error) {
-	prefix := f.Scope.Prefix
+func (w *way) list(ctx context.Context, f scope.Scope) (more bool, err error) {
+	prefix := f.Prefix
 	if w.after > prefix && !strings.HasPrefix(w.after, prefix) {
 		return true, nil
 	}
@@ -235,14 +279,14 @@ func (w *way) list(ctx context.Context, f grants.Foothold) (more bool, err error
 	if w.size() == w.MaxKeys {
 		in.MaxKeys = 1 // to know whether something follows
 	}
-	if f.Scope.One {
+	if f.One {
 		in.MaxKeys = 1 // the key itself comes first of all that begin with it
 	}
 	found, err := w.Storage.ListObjects(ctx, in)
 	if err != nil {
 		return false, err
 	}
-	if f.Scope.One && (len(found.Objects) == 0 || found.Objects[0].Key != prefix) {
+	if f.One && (len(found.Objects) == 0 || found.Objects[0].Key != prefix) {
 		return true, nil
 	}
 	if len(found.Objects)+len(found.CommonPrefixes) > 0 && w.full() {
@@ -252,7 +296,7 @@ func (w *way) list(ctx context.Context, f grants.Foothold) (more bool, err error
 		hideObjects(x.Denials.Hidden(ctx, x.caller, s3+x.rule.action, x.bucket.Account, x.Bucket), found)
 	}
 	w.out.Objects = append(w.out.Objects, found.Objects...)
-	if f.Scope.One {
+	if f.One {
 		w.out.NextMarker = prefix
 		return true, nil
 	}

@@ -66,26 +66,43 @@ func (s *Service) Below(ctx context.Context, account string, a Asker, within, af
 	if within.One {
 		return nil, nil
 	}
-	q := s.asks(a, scope.Target{}, "")
-	counts := func(sc scope.Scope) bool {
-		return sc != within && within.CoversScope(sc) && (after == scope.Scope{} || compareScopes(after, sc) < 0)
-	}
-	// Of two scopes with one prefix, the first may be where the last page ended; and one is the whole, which does not count.
-	err = s.Registry.db.View(ctx, func(tx store.Querier) error {
-		found, err := reachesWithin(ctx, tx, account, q, reachOf(within), reachOf(after), limit+2)
-		all = slices.DeleteFunc(found, func(sc scope.Scope) bool { return !counts(sc) })
+	return s.Registry.scopes(ctx, account, s.asks(a, scope.Target{}, ""), &span{within: within, after: after, limit: limit, whole: within, denying: true})
+}
+
+// span is a part of a list of scopes: those within one, but for whole, after one of them, if it is not zero, and limit of them
+// at most. Without denying, those that only grants that deny have are left out.
+type span struct {
+	within, after, whole scope.Scope
+	limit                int
+	denying              bool
+}
+
+func (p *span) has(sc scope.Scope) bool {
+	return sc != p.whole && p.within.CoversScope(sc) && (p.after == scope.Scope{} || compareScopes(p.after, sc) < 0)
+}
+
+// scopes lists those of the asker's grants, each once, in their order.
+func (r *Registry) scopes(ctx context.Context, account string, q *Question, p *span) (all []scope.Scope, err error) {
+	err = r.db.View(ctx, func(tx store.Querier) error {
+		found, err := reachesWithin(ctx, tx, account, q, p)
+		all = slices.DeleteFunc(found, func(sc scope.Scope) bool { return !p.has(sc) })
 		return err
 	})
-	for _, g := range s.Registry.homes.held(account, within.Bucket, q) {
+	for _, g := range r.homes.held(account, p.within.Bucket, q) {
 		for home := range q.homes(g, nil) {
-			if counts(home.Scope) {
+			if p.has(home.Scope) {
 				all = append(all, home.Scope)
 			}
 		}
 	}
+	return p.first(all), err
+}
+
+// first puts scopes in order, each once, and leaves no more than the limit.
+func (p *span) first(all []scope.Scope) []scope.Scope {
 	slices.SortFunc(all, compareScopes)
 	all = slices.Compact(all)
-	return all[:min(len(all), limit)], err
+	return all[:min(len(all), p.limit)]
 }
 
 // HoldersBelow are the grantees of grants that lie within a scope or have variables, unless there are more than limit of
@@ -130,6 +147,12 @@ func reachOf(sc scope.Scope) string {
 	return sc.Bucket + "/" + sc.Prefix
 }
 
+// cutBucket is the inverse.
+func cutBucket(reach string) (bucket, prefix string) {
+	bucket, prefix, _ = strings.Cut(reach, "/")
+	return bucket, prefix
+}
+
 // identitiesByType are the ids that an asker goes by.
 func (q *Question) identitiesByType() map[GranteeType][]string {
 	byType := map[GranteeType][]string{}
@@ -148,7 +171,7 @@ func reached(s store.Scanner) (all []scope.Scope, err error) {
 	if err := s.Scan(&reach, &least, &most); err != nil {
 		return nil, err
 	}
-	bucket, prefix, _ := strings.Cut(reach, "/")
+	bucket, prefix := cutBucket(reach)
 	if least == 0 {
 		all = append(all, scope.Scope{Bucket: bucket, Prefix: prefix})
 	}
@@ -161,21 +184,25 @@ func reached(s store.Scanner) (all []scope.Scope, err error) {
 // singleKey is whether a row's scope is one key.
 const singleKey = `CASE WHEN object = 1 OR (scope = 's3://' || reach AND reach NOT LIKE '%/') THEN 1 ELSE 0 END`
 
-// reachesWithin reads the scopes of an asker's grants that begin with one reach and do not come before another, in order:
-// those of limit prefixes for each kind of grantee.
-func reachesWithin(ctx context.Context, q store.Querier, account string, of *Question, within, from string, limit int) (all []scope.Scope, err error) {
+// reachesWithin reads the scopes of an asker's grants that are part of a list, in order: for each kind of grantee so many that,
+// beside the prefix where the last page may have ended, and the one that is the whole, the limit is reached.
+func reachesWithin(ctx context.Context, q store.Querier, account string, of *Question, p *span) (all []scope.Scope, err error) {
+	within := reachOf(p.within)
 	byType := of.identitiesByType()
 	for _, kind := range slices.Sorted(maps.Keys(byType)) {
 		for some := range slices.Chunk(byType[kind], manyGrantees) {
 			c := &conditions{}
 			c.is("grantee_type", (*string)(&kind))
 			c.in("grantee", some)
-			c.holds("reach >= ? AND reach < ?", max(within, from), past(within))
+			c.holds("reach >= ? AND reach < ?", max(within, reachOf(p.after)), past(within))
+			if !p.denying {
+				c.holds(`terms NOT LIKE '%"deny":true%'`)
+			}
 			err := store.Each(ctx, q, reached, func(scopes []scope.Scope) error {
 				all = append(all, scopes...)
 				return nil
 			}, `SELECT reach, MIN(`+singleKey+`), MAX(`+singleKey+`) FROM access_grants WHERE account = ?`+c.text.String()+` GROUP BY reach ORDER BY reach LIMIT ?`,
-				append(append([]any{account}, c.args...), limit)...)
+				append(append([]any{account}, c.args...), p.limit+2)...)
 			if err != nil {
 				return nil, err
 			}

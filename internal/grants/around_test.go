@@ -2,11 +2,14 @@ package grants_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/lakegate/lakegate/internal/api/s3control"
 	"github.com/lakegate/lakegate/internal/grants"
@@ -113,5 +116,84 @@ func TestReachOfWhatWasThere(t *testing.T) {
 		if got := reaches(); !slices.Equal(got, written) {
 			t.Errorf("migrated:\n%q\nwritten:\n%q", got, written)
 		}
+	})
+}
+
+// In random worlds, what a session may reach is listed at or below any prefix in order, page by page, each scope once: those of
+// the person and the person's groups, and not those that grants only deny, of others, or of other buckets.
+func TestFootholds(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, h *house) {
+		h.found()
+		user, other := h.person("mateo"), h.person("ana")
+		group := h.group("Red", user)
+		person := h.as(h.enhanced(h.role(owner, "App", allow("s3:*", "*")), user, h.application("dataapp")))
+		subs := []string{"lake/*", "lake/r*", "lake/red/*", "lake/red/**", "lake/red/a", "lake/red/a*", "lake/red!/*", "lake/${user.name}/*", "lake/${group.name}/x/*", "lake/mateo/*", "lake2/red/*", "lake2/${user.name}/*"}
+		scopes := map[string]scope.Scope{"lake/${user.name}/*": {Bucket: "lake", Prefix: "mateo/"}, "lake/${group.name}/x/*": {Bucket: "lake", Prefix: "Red/x/"}, "lake2/${user.name}/*": {Bucket: "lake2", Prefix: "mateo/"}}
+		for _, sub := range subs {
+			if _, ok := scopes[sub]; !ok {
+				scopes[sub] = must(scope.ParseGrant("s3://"+sub, false))
+			}
+		}
+		rapid.Check(t, func(rt *rapid.T) {
+			var made []string
+			defer func() {
+				for _, id := range made {
+					must(h.DeleteAccessGrant(h.admin(owner), &s3control.DeleteAccessGrantInput{AccountId: owner, AccessGrantId: id}))
+				}
+			}()
+			all, buckets, seen := map[scope.Scope]bool{}, map[string]bool{}, map[string]bool{}
+			for range rapid.IntRange(0, 8).Draw(rt, "grants") {
+				sub, who := rapid.SampledFrom(subs).Draw(rt, "scope"), rapid.IntRange(0, 2).Draw(rt, "to whom")
+				in := grantInput(s3control.GranteeTypeDIRECTORYUSER, []string{user, group, other}[who], sub, s3control.PermissionREAD)
+				if who == 1 {
+					in = grantInput(s3control.GranteeTypeDIRECTORYGROUP, group, sub, s3control.PermissionREAD)
+				}
+				denies := rapid.IntRange(0, 3).Draw(rt, "denies") == 0 && !strings.Contains(sub, "$")
+				if denies {
+					in.Tags = []s3control.Tag{{Key: grants.TagEffect, Value: "Deny"}}
+				}
+				if k := fmt.Sprint(sub, who, denies); seen[k] {
+					continue
+				} else {
+					seen[k] = true
+				}
+				made = append(made, h.grant(in))
+				if who < 2 {
+					buckets[scopes[sub].Bucket] = true // a denial makes a candidate of its bucket, and of nothing in it
+				}
+				if who < 2 && !denies {
+					all[scopes[sub]] = true
+				}
+			}
+			if got := must(h.FootholdBuckets(person)); !slices.Equal(got, slices.Sorted(maps.Keys(buckets))) {
+				rt.Errorf("buckets %q, want %v", got, buckets)
+			}
+			size := rapid.IntRange(1, 4).Draw(rt, "page")
+			for _, prefix := range []string{"", "r", "red", "red/", "red/a", "mateo/", "m", "z"} {
+				want := map[scope.Scope]bool{}
+				for sc := range all {
+					if sc.Bucket == "lake" && strings.HasPrefix(sc.Prefix, prefix) {
+						want[sc] = true
+					}
+				}
+				got, last := map[scope.Scope]bool{}, ""
+				for after := (scope.Scope{}); ; {
+					some := must(h.Footholds(person, "lake", prefix, after, size))
+					for _, sc := range some {
+						if got[sc] || sc.Prefix < last {
+							rt.Errorf("%v comes again, or behind %q", sc, last)
+						}
+						got[sc], last = true, sc.Prefix
+					}
+					if len(some) < size {
+						break
+					}
+					after = some[len(some)-1]
+				}
+				if !maps.Equal(got, want) {
+					rt.Errorf("below %q: %v, want %v", prefix, got, want)
+				}
+			}
+		})
 	})
 }

@@ -3,6 +3,7 @@ package grants
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -41,6 +42,18 @@ func (h *holdings) on(account, bucket string) (all []*Grant) {
 	defer h.mu.RUnlock()
 	for _, grants := range h.at[place{account, bucket}] {
 		all = append(all, grants...)
+	}
+	return all
+}
+
+// buckets lists those in which an asker has any.
+func (h *holdings) buckets(account string, q *Question) (all []string) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for at, held := range h.at {
+		if at.account == account && slices.ContainsFunc(slices.Collect(maps.Keys(held)), q.is) {
+			all = append(all, at.bucket)
+		}
 	}
 	return all
 }

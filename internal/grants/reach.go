@@ -1,101 +1,96 @@
 package grants
 
 import (
-	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/lakegate/lakegate/internal/caller"
 	"github.com/lakegate/lakegate/internal/scope"
 	"github.com/lakegate/lakegate/internal/store"
 )
 
-// Foothold is a scope that a caller has a grant for, and what the grant gives there. It is a candidate: whether the caller
-// may do anything there now is for a decision to say.
-type Foothold struct {
-	Scope      scope.Scope
-	Permission Permission
-}
-
-// Footholds lists what the caller has grants for, in the order of buckets and prefixes, each scope once, with the widest
-// of its permissions: for credentials of a grant the one scope that they reach, else what the person has in all instances
-// of the person's identity center. Only those that lie in the bucket, if one is named, and meet the prefix: above it, at
-// it or below it.
+// Footholds lists the scopes at or below a prefix of a bucket that a caller has grants for, each once, in the order of their
+// prefixes: limit of them at most, after the one that is named, if it is not zero. Fewer than limit are the last ones. For
+// credentials of a grant it is the one scope that they reach, else it is what the person has in all instances of the person's
+// identity center. They are candidates: whether the caller may do anything there now is for a decision to say.
 //
-// It reads the database and costs what the person's grants cost to read.
-func (s *Service) Footholds(ctx context.Context, bucket, prefix string) ([]Foothold, error) {
+// It reads the database, and holds no more than limit of them, beside those of grants with variables.
+func (s *Service) Footholds(ctx context.Context, bucket, prefix string, after scope.Scope, limit int) ([]scope.Scope, error) {
+	p := &span{within: scope.Scope{Bucket: bucket, Prefix: prefix}, after: after, limit: limit}
 	c := caller.From(ctx)
-	if c.Session == nil {
-		return nil, nil
-	}
-	if v := c.Session.Vended; v != nil {
-		sc, err := scope.Read(v.Target, v.Object)
-		if err != nil {
+	if c.Session != nil && c.Session.Vended != nil {
+		sc, err := scope.Read(c.Session.Vended.Target, c.Session.Vended.Object)
+		if err != nil || !p.has(sc) {
 			return nil, err
 		}
-		return only([]Foothold{{sc, Permission(v.Permission)}}, bucket, prefix), nil
+		return []scope.Scope{sc}, nil
 	}
-	if c.OnBehalf == nil {
-		return nil, nil
-	}
-	var all []Foothold
-	for _, i := range s.Registry.Associated(c.OnBehalf.InstanceARN) {
-		q := s.question(ctx, i, c)
-		found, err := s.held(ctx, i.Account, q)
+	var all []scope.Scope
+	for i, q := range s.held(ctx, c) {
+		found, err := s.Registry.scopes(ctx, i.Account, q, p)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, found...)
 	}
-	return only(all, bucket, prefix), nil
+	return p.first(all), nil
 }
 
-// held are the scopes of the grants that are in force for an asker.
-func (s *Service) held(ctx context.Context, account string, q *Question) (all []Foothold, err error) {
-	err = s.Registry.db.View(ctx, func(tx store.Querier) error {
-		for kind, ids := range q.identitiesByType() {
-			for some := range slices.Chunk(ids, manyGrantees) {
+// FootholdBuckets lists the buckets in which a caller has grants, as Footholds does, in the order of their names.
+func (s *Service) FootholdBuckets(ctx context.Context) (all []string, err error) {
+	c := caller.From(ctx)
+	if c.Session != nil && c.Session.Vended != nil {
+		sc, err := scope.Read(c.Session.Vended.Target, c.Session.Vended.Object)
+		return []string{sc.Bucket}, err
+	}
+	for i, q := range s.held(ctx, c) {
+		err := s.Registry.db.View(ctx, func(tx store.Querier) error {
+			return eachBucket(ctx, tx, i.Account, q, func(bucket string) { all = append(all, bucket) })
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s.Registry.homes.buckets(i.Account, q)...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// held goes through the instances in which a session's person may have grants, with who they are there.
+func (s *Service) held(ctx context.Context, c *caller.Caller) func(yield func(*Instance, *Question) bool) {
+	return func(yield func(*Instance, *Question) bool) {
+		if c.Session == nil || c.OnBehalf == nil {
+			return
+		}
+		for _, i := range s.Registry.Associated(c.OnBehalf.InstanceARN) {
+			if !yield(i, s.question(ctx, i, c)) {
+				return
+			}
+		}
+	}
+}
+
+// eachBucket finds the buckets of an asker's grants, from one to the next: it reads a row of each and none of the others.
+func eachBucket(ctx context.Context, q store.Querier, account string, of *Question, visit func(bucket string)) error {
+	for kind, ids := range of.identitiesByType() {
+		for some := range slices.Chunk(ids, manyGrantees) {
+			for from := "!"; ; { // no bucket's name begins before it, and what has variables has no reach
 				c := &conditions{}
 				c.is("grantee_type", (*string)(&kind))
 				c.in("grantee", some)
-				err := store.Each(ctx, tx, scanGrant, func(g *Grant) error {
-					if !q.through(g) || g.Terms.denies() || !g.Terms.InForce(q.Now) {
-						return nil
-					}
-					for _, form := range q.forms(g, func(*Grant) bool { return true }) {
-						all = append(all, Foothold{form.Scope, form.Permission})
-					}
-					return nil
-				}, selectGrant+` WHERE account = ?`+c.text.String(), append([]any{account}, c.args...)...)
+				c.holds("reach >= ?", from)
+				reach, err := store.One(ctx, q, store.Text, `SELECT COALESCE(MIN(reach), '') FROM access_grants WHERE account = ?`+c.text.String(), append([]any{account}, c.args...)...)
 				if err != nil {
 					return err
 				}
+				bucket, _ := cutBucket(reach)
+				if bucket == "" {
+					break
+				}
+				visit(bucket)
+				from = past(bucket + "/")
 			}
 		}
-		return nil
-	})
-	return all, err
-}
-
-// only sorts footholds and keeps those that meet a prefix.
-func only(all []Foothold, bucket, prefix string) []Foothold {
-	all = slices.DeleteFunc(all, func(f Foothold) bool {
-		return bucket != "" && f.Scope.Bucket != bucket || !strings.HasPrefix(f.Scope.Prefix, prefix) && !(strings.HasPrefix(prefix, f.Scope.Prefix) && !f.Scope.One)
-	})
-	slices.SortFunc(all, func(a, b Foothold) int {
-		return cmp.Or(cmp.Compare(a.Scope.Bucket, b.Scope.Bucket), cmp.Compare(a.Scope.Prefix, b.Scope.Prefix), cmp.Compare(oneLast(a), oneLast(b)), cmp.Compare(width[b.Permission], width[a.Permission]))
-	})
-	return slices.CompactFunc(all, func(a, b Foothold) bool { return a.Scope == b.Scope })
-}
-
-// oneLast puts a prefix before the single key of the same text, which it covers.
-func oneLast(f Foothold) int {
-	if f.Scope.One {
-		return 1
 	}
-	return 0
+	return nil
 }
-
-// width orders permissions by what a listing can show of them.
-var width = map[Permission]int{Write: 1, Read: 2, ReadWrite: 3}

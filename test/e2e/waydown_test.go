@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -131,6 +134,30 @@ func TestWayDown(t *testing.T) {
 		}
 		if out := cli.run("s3", "ls"); !strings.Contains(out, storyLake) || strings.Contains(out, other) {
 			t.Errorf("listed\n%s", out)
+		}
+	})
+
+	t.Run("more grants than are held at a time", func(t *testing.T) {
+		var lines strings.Builder
+		lines.WriteString("grantee_type,grantee,scope,permission\n")
+		var steps []string
+		for n := range 260 {
+			steps = append(steps, fmt.Sprintf("shared/many/%03d/", n))
+			fmt.Fprintf(&lines, "DIRECTORY_USER,%s,s3://%s/%s*,READ\n", mateo, storyLake, steps[n])
+		}
+		file := filepath.Join(t.TempDir(), "many.csv")
+		if err := os.WriteFile(file, []byte(lines.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := s.command(s.data, "grants", "import", "--quiet", "--data-account", dataAccount, file); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		for prefix, want := range map[string][]string{"shared/": {"shared/many/", "shared/one.txt"}, "shared/many/": steps, "sh": {"shared/"}} {
+			for _, size := range []int32{100, 130, 1000} {
+				if got, err := browse(ctx, own, prefix, size); err != nil || !slices.Equal(got, want) {
+					t.Errorf("%q in pages of %d: %v, %v", prefix, size, got, err)
+				}
+			}
 		}
 	})
 
