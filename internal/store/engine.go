@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -12,9 +13,10 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // the PostgreSQL driver
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 )
@@ -29,6 +31,16 @@ type engine interface {
 	retryable(err error) bool
 	viewOptions() *sql.TxOptions
 	updateOptions() *sql.TxOptions
+	// claim makes the database this process's, where no two may work on one.
+	claim(url string) (io.Closer, error)
+	// shared says whether other nodes may work on the database.
+	shared() bool
+	// queue lets a transaction that has read nothing wait until it is its turn to change something.
+	queue(ctx context.Context, tx *Tx) error
+	// announce tells other nodes, once the transaction commits, that the feed has grown; listen is how they hear it, until
+	// the context ends. A notice may be lost.
+	announce(ctx context.Context, tx *Tx) error
+	listen(ctx context.Context, url, self string, heard func())
 }
 
 func engineFor(url string) engine {
@@ -82,6 +94,32 @@ func (lite) retryable(error) bool          { return false }
 func (lite) viewOptions() *sql.TxOptions   { return nil }
 func (lite) updateOptions() *sql.TxOptions { return nil }
 
+// The file is one process's, which needs no feed.
+func (lite) shared() bool                                   { return false }
+func (lite) queue(context.Context, *Tx) error               { return nil }
+func (lite) announce(context.Context, *Tx) error            { return nil }
+func (lite) listen(context.Context, string, string, func()) {}
+
+// claim locks a file beside the database, not the database: SQLite has locks of its own on that.
+func (lite) claim(path string) (io.Closer, error) {
+	path, err := filepath.Abs(strings.TrimPrefix(path, "sqlite://"))
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path+"-lock", os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("another server uses %s; several nodes need PostgreSQL", path)
+		}
+		return nil, err
+	}
+	return f, nil
+}
+
 // SQLite's extended result codes for a refused unique constraint and primary key.
 const (
 	sqliteUnique     = 2067
@@ -99,10 +137,11 @@ func (lite) sentinel(err error) error {
 type postgres struct{}
 
 func (postgres) open(ctx context.Context, url string) (write, read *sql.DB, err error) {
-	db, err := sql.Open("pgx", url)
+	cfg, err := pgConfig(url)
 	if err != nil {
 		return nil, nil, err
 	}
+	db := stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(leaveNoLocks))
 	db.SetMaxOpenConns(max(8, 4*runtime.NumCPU()))
 	db.SetMaxIdleConns(max(8, 4*runtime.NumCPU()))
 	if err := db.PingContext(ctx); err != nil {

@@ -9,37 +9,15 @@ import (
 	"sync"
 )
 
-// Follower is an index in memory that takes in each change before the change is acknowledged.
+// Follower is an index in memory that takes in each change: those of this process before they are acknowledged, those of
+// other nodes as the feed tells of them.
 type Follower interface {
 	// Load reads everything anew. Nothing is decided from the index until it returns.
 	Load(ctx context.Context, q Querier) error
 	// Prepare reads, inside the transaction, what the changes did, and returns the step that takes it in. The step runs
-	// after the commit and cannot fail; when the transaction does not commit it is dropped.
+	// after the commit and cannot fail; when the transaction does not commit it is dropped. Changes of other nodes come
+	// together and each thing once, however often it changed, and are read as they were left last.
 	Prepare(ctx context.Context, tx *Tx, changes []Change) (take func(), err error)
-}
-
-// Follow loads the follower and keeps it up to date from then on.
-func (db *DB) Follow(ctx context.Context, f Follower) error {
-	db.writing.Lock()
-	defer db.writing.Unlock()
-	if err := db.View(ctx, func(q Querier) error { return f.Load(ctx, q) }); err != nil {
-		return fmt.Errorf("load index: %w", err)
-	}
-	db.followers = append(db.followers, f)
-	return nil
-}
-
-func (db *DB) reload(ctx context.Context) error {
-	return db.View(ctx, func(q Querier) error {
-		for _, f := range db.followers {
-			if err := f.Load(ctx, q); err != nil {
-				return err
-			}
-		}
-		rev, err := currentRevision(ctx, q)
-		db.revision.Store(rev)
-		return err
-	})
 }
 
 // Mirror holds all rows of one kind in memory, by key. It is a Follower, and safe for concurrent use.

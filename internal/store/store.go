@@ -10,6 +10,9 @@
 //   - Update returns after every index that follows the feed has taken the change in. The next reader sees it.
 //   - Transactions are serializable. A function given to Update may run again after a conflict, so it must change nothing
 //     but the transaction and variables that it sets anew.
+//   - Several processes, the nodes, may share a PostgreSQL database. Each follows the change feed; a change is decided on indexes
+//     that are as young as its transaction, and Fresh tells when a node cannot prove that what it answers from is young enough.
+//     A SQLite file is one process's, see Claim.
 //
 // Rooms write their own SQL with ? for parameters and call through Tx (in a change) or DB.View (a read-only snapshot).
 package store
@@ -19,13 +22,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 var (
@@ -41,6 +46,9 @@ type Config struct {
 	URL string
 	// Keys seal secrets at rest. They are not in the database.
 	Keys *Keys
+	// MaxLag is for how long a node of several answers from its indexes without proof that they have every change; zero means
+	// five seconds. See Fresh.
+	MaxLag time.Duration
 	// Now is the clock; nil takes time.Now.
 	Now func() time.Time
 	Log *slog.Logger
@@ -55,10 +63,9 @@ type DB struct {
 	now    func() time.Time
 	log    *slog.Logger
 
-	// writing orders the changes of this process, so that indexes take them in by revision.
-	writing   sync.Mutex
-	followers []Follower
-	revision  atomic.Int64
+	// writing orders the changes of this process.
+	writing sync.Mutex
+	feed
 }
 
 // Open opens the database, applies the migrations that it lacks and proves that the keys open its secrets.
@@ -69,6 +76,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.MaxLag == 0 {
+		cfg.MaxLag = defaultLag
+	}
 	if cfg.Keys == nil {
 		return nil, errors.New("open database: no master key")
 	}
@@ -78,10 +88,22 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	db := &DB{engine: e, write: write, read: read, keys: cfg.Keys, now: cfg.Now, log: cfg.Log}
+	db.node, db.maxLag, db.woken = uuid.NewString(), cfg.MaxLag, make(chan struct{}, 1)
 	if err := db.start(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	db.keepUp(cfg.URL)
 	return db, nil
+}
+
+// Claim keeps the database for this process until it is closed, where the engine is for one: a SQLite file that another process
+// has claimed is refused. A server claims before it opens and closes after the database.
+func Claim(url string) (io.Closer, error) {
+	claim, err := engineFor(url).claim(url)
+	if err != nil {
+		return nil, fmt.Errorf("claim database: %w", err)
+	}
+	return claim, nil
 }
 
 // OpenToRead opens a database that is there, for View alone: it changes no schema and opens no secret, so that a command
@@ -107,23 +129,18 @@ func (db *DB) start(ctx context.Context) error {
 	if err := db.proveKeys(ctx); err != nil {
 		return err
 	}
-	return db.View(ctx, func(q Querier) error {
-		rev, err := currentRevision(ctx, q)
-		db.revision.Store(rev)
-		return err
-	})
+	return db.CatchUp(ctx)
 }
 
 // Close closes both pools. No transaction may be open.
 func (db *DB) Close() error {
-	if db.read == db.write {
-		return db.write.Close()
+	db.stopKeepingUp()
+	err := db.read.Close()
+	if db.read != db.write {
+		err = errors.Join(err, db.write.Close())
 	}
-	return errors.Join(db.read.Close(), db.write.Close())
+	return err
 }
-
-// Revision is the number of the last change that the indexes of this process have taken in.
-func (db *DB) Revision() int64 { return db.revision.Load() }
 
 // Now is the clock that rows are stamped with.
 func (db *DB) Now() time.Time { return db.now() }
@@ -138,6 +155,10 @@ type Querier interface {
 
 // View runs read in a read-only snapshot.
 func (db *DB) View(ctx context.Context, read func(q Querier) error) error {
+	return db.snapshot(ctx, func(tx *Tx) error { return read(tx) })
+}
+
+func (db *DB) snapshot(ctx context.Context, read func(tx *Tx) error) error {
 	tx, err := db.read.BeginTx(ctx, db.engine.viewOptions())
 	if err != nil {
 		return fmt.Errorf("begin reading: %w", err)
@@ -260,44 +281,52 @@ func (db *DB) Update(ctx context.Context, do func(tx *Tx) error) error {
 }
 
 func (db *DB) update(ctx context.Context, do func(tx *Tx) error) error {
+	began := time.Now()
 	sqlTx, err := db.write.BeginTx(ctx, db.engine.updateOptions())
 	if err != nil {
 		return fmt.Errorf("begin change: %w", err)
 	}
 	defer func() { _ = sqlTx.Rollback() }()
 	tx := &Tx{db: db, tx: sqlTx, changed: map[Change]bool{}}
+	if db.engine.shared() {
+		if err := db.catchUpIn(ctx, tx); err != nil {
+			return fmt.Errorf("take in the changes of other nodes: %w", err)
+		}
+	}
 	if err := do(tx); err != nil {
 		return err
 	}
 	if len(tx.changes) == 0 {
+		db.taking.Lock()
+		defer db.taking.Unlock()
 		return db.commit(sqlTx)
 	}
-	rev, err := tx.advance(ctx)
+	now, err := tx.advance(ctx)
 	if err != nil {
 		return fmt.Errorf("advance revision: %w", err)
 	}
 	if r, ok := ctx.Value(recorderKey{}).(Recorder); ok {
-		if err := r.RecordChange(ctx, tx, rev); err != nil {
+		if err := r.RecordChange(ctx, tx, now.revision); err != nil {
 			return fmt.Errorf("record change: %w", err)
 		}
 	}
-	take := make([]func(), 0, len(db.followers))
-	for _, f := range db.followers {
-		t, err := f.Prepare(ctx, tx, tx.changes)
-		if err != nil {
-			return fmt.Errorf("prepare index: %w", err)
-		}
-		take = append(take, t)
+	take, err := db.prepare(ctx, tx, tx.changes)
+	if err != nil {
+		return err
 	}
+	// Whoever follows the feed meanwhile waits: else it could take this change in first and a later one after it, and this one again.
+	db.taking.Lock()
+	defer db.taking.Unlock()
 	if err := db.commit(sqlTx); err != nil {
 		return err
 	}
-	for _, t := range take {
-		t()
-	}
-	db.revision.Store(rev)
+	take()
+	db.arrived(now, began)
 	return nil
 }
+
+// commitTime bounds reading everything anew after a commit of which nobody knows whether it stands.
+const commitTime = 10 * time.Second
 
 // commit ends the transaction. When the answer is lost, nobody knows whether the change stands, so the indexes are read
 // anew before anything else is decided.
@@ -307,7 +336,10 @@ func (db *DB) commit(tx *sql.Tx) error {
 		return nil
 	}
 	if !db.engine.retryable(err) {
-		if again := db.reload(context.Background()); again != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), commitTime)
+		defer cancel()
+		db.lost()
+		if again := db.snapshot(ctx, func(tx *Tx) error { return db.takeIn(ctx, tx) }); again != nil {
 			db.log.Error("indexes are stale after a failed commit", slog.Any("error", again))
 		}
 	}
@@ -317,11 +349,11 @@ func (db *DB) commit(tx *sql.Tx) error {
 // rowsAtOnce is how many rows one statement writes into the feed.
 const rowsAtOnce = 100
 
-func (tx *Tx) advance(ctx context.Context) (int64, error) {
-	rev, err := One(ctx, tx, func(s Scanner) (v int64, err error) { return v, s.Scan(&v) },
-		`UPDATE revision SET value = value + 1 WHERE id = 1 RETURNING value`)
+// advance gives the change its revision and writes it into the feed.
+func (tx *Tx) advance(ctx context.Context) (head, error) {
+	rev, err := One(ctx, tx, Int, `UPDATE revision SET value = value + 1 WHERE id = 1 RETURNING value`)
 	if err != nil {
-		return 0, err
+		return head{}, err
 	}
 	at, position := tx.db.now().UnixMilli(), 0
 	for part := range slices.Chunk(tx.changes, rowsAtOnce) {
@@ -331,14 +363,10 @@ func (tx *Tx) advance(ctx context.Context) (int64, error) {
 			position++
 		}
 		if _, err := tx.Repeat(ctx, `INSERT INTO changes (revision, position, kind, key, at) VALUES (?, ?, ?, ?, ?)`+strings.Repeat(`, (?, ?, ?, ?, ?)`, len(part)-1), args...); err != nil {
-			return 0, err
+			return head{}, err
 		}
 	}
-	return rev, nil
-}
-
-func currentRevision(ctx context.Context, q Querier) (int64, error) {
-	return One(ctx, q, func(s Scanner) (v int64, err error) { return v, s.Scan(&v) }, `SELECT value FROM revision WHERE id = 1`)
+	return head{revision: rev, at: at, first: tx.changes[0]}, tx.db.engine.announce(ctx, tx)
 }
 
 // Scanner is a row to read.
