@@ -44,7 +44,9 @@ type Gateway struct {
 	Authenticator *authn.Authenticator
 	Authorizer    *authz.Authorizer
 	Trail         *trail.Trail
-	People        People
+	// Fresh says why nothing may be decided now; nil means that it always may.
+	Fresh  func() error
+	People People
 	// AccessGrants may be nil: then a person's session reaches objects with the credentials of GetDataAccess alone, as at AWS.
 	AccessGrants Grants
 	// Denials may be nil: then lists hide nothing.
@@ -214,6 +216,11 @@ func (x *exchange) answer(ctx context.Context) (a *answer, err error) {
 	x.nameThePerson()
 	if err := x.Trail.Ready(); err != nil {
 		return nil, wire.Unavailable("The request cannot be recorded.").Because(err)
+	}
+	if x.Fresh != nil {
+		if err := x.Fresh(); err != nil {
+			return nil, wire.Unavailable("This node is not up to date. Try again.").Because(err)
+		}
 	}
 	principal := principalOf(x.caller, caller.RequestFrom(ctx))
 	if x.leave, err = x.Limiter.enter(principal, time.Now()); err != nil {

@@ -113,6 +113,12 @@ type Config struct {
 		RetentionDays int `yaml:"retention_days"`
 	} `yaml:"grants"`
 
+	Nodes struct {
+		// LagSeconds is for how long a node of several on one PostgreSQL answers without proof that it knows every change that
+		// another made; then it refuses with 503 until it has caught up. Default 5.
+		LagSeconds int `yaml:"lag_seconds"`
+	} `yaml:"nodes"`
+
 	Storage struct {
 		// Sync says whether what the embedded storage answers with success is on the disk by then: "always", the default,
 		// or "never", which leaves it to the operating system, so that a power cut loses the last seconds.
@@ -236,6 +242,7 @@ func (c *Config) Complete() error {
 	orElse(&c.Groups.Above, 100)
 	c.Groups.Flat = c.Groups.Flat || c.Compat == Strict
 	orElse(&c.Grants.RetentionDays, 90)
+	orElse(&c.Nodes.LagSeconds, 5)
 	orElse(&c.Audit.RetentionDays, 90)
 	orElse(&c.Revocation, AtOnce)
 	orElse(&c.Requests.MaxDays, 90)
@@ -270,6 +277,9 @@ func (c *Config) check() error {
 	}
 	if c.Audit.LogDays < 0 {
 		return fmt.Errorf("audit.log_days %d: want a number of days, or 0 for ever", c.Audit.LogDays)
+	}
+	if c.Nodes.LagSeconds < 1 || c.Nodes.LagSeconds > 300 {
+		return fmt.Errorf("nodes.lag_seconds %d: want 1 to 300", c.Nodes.LagSeconds)
 	}
 	if c.Audit.DeliverySeconds < 0 || c.Audit.DeliverySeconds > 900 {
 		return fmt.Errorf("audit.delivery_seconds %d: want 1 to 900", c.Audit.DeliverySeconds)

@@ -15,8 +15,13 @@ import (
 // it is recorded, and an answer for which nobody asked whether it is allowed is none.
 type recorded struct {
 	trail *trail.Trail
+	// fresh says why nothing may be decided now.
+	fresh func() error
 	log   *slog.Logger
 }
+
+// behind is what a node answers that cannot tell whether it knows every change.
+const behind = "This node is not up to date. Try again."
 
 // asked is an operation that somebody asks for.
 type asked struct {
@@ -59,6 +64,9 @@ func (d *recorded) answer(ctx context.Context, a asked, entry *trail.Entry) (out
 	}
 	if err := d.trail.Ready(); err != nil {
 		return nil, wire.Unavailable("The request cannot be recorded.").Because(err)
+	}
+	if err := d.fresh(); err != nil {
+		return nil, wire.Unavailable(behind).Because(err)
 	}
 	in, err := a.read()
 	if err != nil {

@@ -52,6 +52,7 @@ type rooms struct {
 	apiHandler, webHandler http.Handler
 
 	log         *slog.Logger
+	db          *store.DB
 	accounts    *account.Registry
 	directory   *directory.Directory
 	center      *center.Center
@@ -86,7 +87,7 @@ func (c *Config) grantQuotas() grants.Quotas {
 
 // openRooms opens every room on the database and binds the services.
 func openRooms(ctx context.Context, cfg *Config, db *store.DB, log *slog.Logger) (r *rooms, err error) {
-	r = &rooms{log: log}
+	r = &rooms{log: log, db: db}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.close())
@@ -281,6 +282,8 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	meter.show("lakegate_audit_tampered", "1 when the start found that the audit log had been altered or cut off.", func() float64 { return oneIf(r.trail.Tampered()) })
 	meter.follow("lakegate_audit_dropped_total", "Records that LookupEvents lacks, because they came faster than the database took them.", func() float64 { return float64(r.trail.Dropped()) })
 	meter.watchFollowers(r.trail.Log())
+	meter.show("lakegate_node_lag_seconds", "For how long nothing has proved that this node knows every change of the others.", func() float64 { return db.Lag().Seconds() })
+	meter.show("lakegate_node_revision", "The newest change that this node knows.", func() float64 { return float64(db.Revision()) })
 	meter.watchSinks(r.sinks)
 	meter.follow("lakegate_audit_trails_damaged_total", "Places of the audit log that somebody has altered and of which trails were told since the start.", func() float64 { return float64(r.deliverer.Damaged()) })
 	if r.ldap != nil {
@@ -289,14 +292,14 @@ func (r *rooms) bind(ctx context.Context, cfg *Config, db *store.DB) error {
 	meter.followBackends(r.buckets)
 	r.trail.NamePeople(r.nameOf)
 	data := &gateway.Gateway{
-		Storage: r.buckets.Router(r.storage), Buckets: r.buckets, Authenticator: authenticator, Authorizer: authorizer, Trail: r.trail, People: people{r.directory}, Limiter: gateway.NewLimiter(gateway.Limits(cfg.Limits.Principal), gateway.Capacity{Requests: cfg.Limits.Requests, Connections: r.buckets.Connections}),
+		Storage: r.buckets.Router(r.storage), Buckets: r.buckets, Authenticator: authenticator, Authorizer: authorizer, Trail: r.trail, Fresh: db.Fresh, People: people{r.directory}, Limiter: gateway.NewLimiter(gateway.Limits(cfg.Limits.Principal), gateway.Capacity{Requests: cfg.Limits.Requests, Connections: r.buckets.Connections}),
 		Hosts: gateway.HostRules{Bases: cfg.BaseNames}, Region: cfg.Region, Log: r.log,
 	}
 	data.Denials = access
 	if cfg.Compat != Strict {
 		data.AccessGrants = access
 	}
-	mux, walk := services.mount(), recorded{trail: r.trail, log: r.log}
+	mux, walk := services.mount(), recorded{trail: r.trail, fresh: db.Fresh, log: r.log}
 	pages, err := console.New(console.Config{
 		Operations: &within{recorded: walk, mux: mux}, SignIn: guests{r.signIn}, Portal: wayIn{door}, Lakes: r.grants, Accounts: r.accounts, Names: people{r.directory},
 		Sealer: db, Trail: r.trail, Origin: origin.of, WebURL: cfg.WebURL, SignOut: signin.SignOutPath, Now: db.Now, Log: r.log,
@@ -386,6 +389,9 @@ func (s *services) mount() *wire.Mux {
 
 // tend does what has to be done from time to time.
 func (r *rooms) tend(ctx context.Context) {
+	if err := r.db.Trim(ctx); err != nil {
+		r.log.ErrorContext(ctx, "cannot shorten the change feed", slog.Any("error", err))
+	}
 	if err := r.ring.Tend(ctx); err != nil {
 		r.log.ErrorContext(ctx, "cannot tend the key ring", slog.Any("error", err))
 	}

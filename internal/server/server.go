@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -28,6 +29,7 @@ type Server struct {
 	cfg   Config
 	log   *slog.Logger
 	lock  *os.File
+	claim io.Closer
 	db    *store.DB
 	rooms *rooms
 
@@ -75,7 +77,10 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, getenv func(string
 	if s.cfg.APIURL == "" {
 		s.cfg.APIURL = "http://" + s.apiListen.Addr().String()
 	}
-	if s.db, err = store.Open(ctx, store.Config{URL: cfg.Database, Keys: keys, Log: log}); err != nil {
+	if s.claim, err = store.Claim(cfg.Database); err != nil {
+		return s, err
+	}
+	if s.db, err = store.Open(ctx, store.Config{URL: cfg.Database, Keys: keys, MaxLag: time.Duration(cfg.Nodes.LagSeconds) * time.Second, Log: log}); err != nil {
 		return s, err
 	}
 	if s.rooms, err = openRooms(ctx, &s.cfg, s.db, log); err != nil {
@@ -170,6 +175,9 @@ func (s *Server) release() error {
 	}
 	if s.db != nil {
 		errs = append(errs, s.db.Close())
+	}
+	if s.claim != nil {
+		errs = append(errs, s.claim.Close())
 	}
 	if s.api == nil {
 		for _, l := range []net.Listener{s.apiListen, s.webDoor} {
