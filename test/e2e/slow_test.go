@@ -85,7 +85,8 @@ func TestSlowClientsStarveNobody(t *testing.T) {
 			return "PUT /lake/x HTTP/1.1\r\nHost: " + gate.API + "\r\nContent-Length: 67108864\r\n\r\n"
 		})
 		bob.goesOn("40 refused uploads that go on", "lake")
-		if how := ends(); how["403 AccessDenied"] != 40 {
+		// Those that find every slot taken are refused before anybody asks who they are; some hear of it no more than the status.
+		if how := ends(); how["403 AccessDenied"] == 0 || how["403 AccessDenied"]+how["503 SlowDown"]+how["503 "] != 40 {
 			t.Errorf("the uploads ended as %v", how)
 		}
 	})
