@@ -104,6 +104,9 @@ func ClaimOf(r *http.Request) Claim {
 	return Claim{sig, err}
 }
 
+// Behind is what a node answers that cannot tell whether it knows every change.
+const Behind = "This node is not up to date. Try again."
+
 // Serve takes a request through all steps. Its record is written before its answer.
 func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request, claim Claim) {
 	if r.Method == http.MethodOptions {
@@ -219,7 +222,7 @@ func (x *exchange) answer(ctx context.Context) (a *answer, err error) {
 	}
 	if x.Fresh != nil {
 		if err := x.Fresh(); err != nil {
-			return nil, wire.Unavailable("This node is not up to date. Try again.").Because(err)
+			return nil, wire.Unavailable(Behind).Because(err)
 		}
 	}
 	principal := principalOf(x.caller, caller.RequestFrom(ctx))

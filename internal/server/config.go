@@ -242,7 +242,6 @@ func (c *Config) Complete() error {
 	orElse(&c.Groups.Above, 100)
 	c.Groups.Flat = c.Groups.Flat || c.Compat == Strict
 	orElse(&c.Grants.RetentionDays, 90)
-	orElse(&c.Nodes.LagSeconds, 5)
 	orElse(&c.Audit.RetentionDays, 90)
 	orElse(&c.Revocation, AtOnce)
 	orElse(&c.Requests.MaxDays, 90)
@@ -278,7 +277,7 @@ func (c *Config) check() error {
 	if c.Audit.LogDays < 0 {
 		return fmt.Errorf("audit.log_days %d: want a number of days, or 0 for ever", c.Audit.LogDays)
 	}
-	if c.Nodes.LagSeconds < 1 || c.Nodes.LagSeconds > 300 {
+	if c.Nodes.LagSeconds < 0 || c.Nodes.LagSeconds > 300 {
 		return fmt.Errorf("nodes.lag_seconds %d: want 1 to 300", c.Nodes.LagSeconds)
 	}
 	if c.Audit.DeliverySeconds < 0 || c.Audit.DeliverySeconds > 900 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lakegate/lakegate/internal/authz"
 	"github.com/lakegate/lakegate/internal/caller"
+	"github.com/lakegate/lakegate/internal/gateway"
 	"github.com/lakegate/lakegate/internal/trail"
 	"github.com/lakegate/lakegate/internal/wire"
 )
@@ -19,9 +20,6 @@ type recorded struct {
 	fresh func() error
 	log   *slog.Logger
 }
-
-// behind is what a node answers that cannot tell whether it knows every change.
-const behind = "This node is not up to date. Try again."
 
 // asked is an operation that somebody asks for.
 type asked struct {
@@ -66,7 +64,7 @@ func (d *recorded) answer(ctx context.Context, a asked, entry *trail.Entry) (out
 		return nil, wire.Unavailable("The request cannot be recorded.").Because(err)
 	}
 	if err := d.fresh(); err != nil {
-		return nil, wire.Unavailable(behind).Because(err)
+		return nil, wire.Unavailable(gateway.Behind).Because(err)
 	}
 	in, err := a.read()
 	if err != nil {

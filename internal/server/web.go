@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lakegate/lakegate/internal/console"
+	"github.com/lakegate/lakegate/internal/gateway"
 	"github.com/lakegate/lakegate/internal/scim"
 	"github.com/lakegate/lakegate/internal/store"
 )
@@ -32,7 +33,7 @@ func (r *rooms) webDoor(cfg *Config, db *store.DB, meter *meter, origin *origin,
 	return http.MaxBytesHandler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if db.Fresh() != nil && !forOperators[req.URL.Path] {
 			w.Header().Set("Retry-After", "1")
-			http.Error(w, behind, http.StatusServiceUnavailable)
+			http.Error(w, gateway.Behind, http.StatusServiceUnavailable)
 			return
 		}
 		switch path := req.URL.Path; {

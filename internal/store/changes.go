@@ -16,8 +16,12 @@ func (p plain) Query(ctx context.Context, query string, args ...any) (*sql.Rows,
 	return p.db.read.QueryContext(ctx, p.db.engine.rebind(query), args...)
 }
 
+func scanHead(s Scanner) (h head, err error) {
+	return h, s.Scan(&h.revision, &h.at, &h.first.Kind, &h.first.Key)
+}
+
 func headOf(ctx context.Context, q Querier) (head, error) {
-	return One(ctx, q, func(s Scanner) (h head, err error) { return h, s.Scan(&h.revision, &h.at, &h.first.Kind, &h.first.Key) },
+	return One(ctx, q, scanHead,
 		`SELECT r.value, COALESCE(c.at, 0), COALESCE(c.kind, ''), COALESCE(c.key, '') FROM revision r
 		LEFT JOIN changes c ON c.revision = r.value AND c.position = 0 WHERE r.id = 1`)
 }
@@ -34,7 +38,7 @@ func changesBetween(ctx context.Context, q Querier, from, to head) ([]Change, er
 		last    = from.revision
 		begins  = from.revision == 0
 	)
-	err := Each(ctx, q, func(s Scanner) (h head, err error) { return h, s.Scan(&h.revision, &h.at, &h.first.Kind, &h.first.Key) }, func(h head) error {
+	err := Each(ctx, q, scanHead, func(h head) error {
 		switch {
 		case h.revision == from.revision:
 			begins = begins || h == from

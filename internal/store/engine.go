@@ -13,7 +13,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -53,8 +52,11 @@ func engineFor(url string) engine {
 // lite is SQLite: one writing connection, several reading ones.
 type lite struct{}
 
-func (lite) open(ctx context.Context, path string) (write, read *sql.DB, err error) {
-	path, err = filepath.Abs(strings.TrimPrefix(path, "sqlite://"))
+// filePath is where the file of a database is.
+func filePath(address string) (string, error) { return filepath.Abs(strings.TrimPrefix(address, "sqlite://")) }
+
+func (lite) open(ctx context.Context, address string) (write, read *sql.DB, err error) {
+	path, err := filePath(address)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -101,20 +103,16 @@ func (lite) announce(context.Context, *Tx) error            { return nil }
 func (lite) listen(context.Context, string, string, func()) {}
 
 // claim locks a file beside the database, not the database: SQLite has locks of its own on that.
-func (lite) claim(path string) (io.Closer, error) {
-	path, err := filepath.Abs(strings.TrimPrefix(path, "sqlite://"))
+func (lite) claim(address string) (io.Closer, error) {
+	path, err := filePath(address)
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path+"-lock", os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
-	if err != nil {
-		return nil, err
+	f, err := LockFile(path + "-lock")
+	if errors.Is(err, ErrLocked) {
+		return nil, fmt.Errorf("another server uses %s; several nodes need PostgreSQL", path)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("another server uses %s; several nodes need PostgreSQL", path)
-		}
+	if err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -141,7 +139,7 @@ func (postgres) open(ctx context.Context, url string) (write, read *sql.DB, err 
 	if err != nil {
 		return nil, nil, err
 	}
-	db := stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(leaveNoLocks))
+	db := stdlib.OpenDB(*cfg)
 	db.SetMaxOpenConns(max(8, 4*runtime.NumCPU()))
 	db.SetMaxIdleConns(max(8, 4*runtime.NumCPU()))
 	if err := db.PingContext(ctx); err != nil {

@@ -137,20 +137,25 @@ func (db *DB) takeIn(ctx context.Context, tx *Tx) error {
 		return nil
 	}
 	changes, err := changesBetween(ctx, tx, db.head, now)
-	if errors.Is(err, errGap) {
-		return db.loadAnew(ctx, tx, now)
+	switch {
+	case errors.Is(err, errGap):
+		err = db.loadAnew(ctx, tx, now)
+	case err == nil:
+		var take func()
+		if take, err = db.prepare(ctx, tx, changes); err == nil {
+			take()
+		}
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		db.reach(now)
 	}
-	take, err := db.prepare(ctx, tx, changes)
-	if err != nil {
-		return err
-	}
-	take()
+	return err
+}
+
+// reach notes how far the indexes are. The caller holds taking.
+func (db *DB) reach(now head) {
 	db.head = now
 	db.revision.Store(now.revision)
-	return nil
 }
 
 // loadAnew reads every index from the start.
@@ -163,8 +168,6 @@ func (db *DB) loadAnew(ctx context.Context, tx *Tx, now head) error {
 			return fmt.Errorf("load index: %w", err)
 		}
 	}
-	db.head = now
-	db.revision.Store(now.revision)
 	return nil
 }
 
@@ -187,8 +190,7 @@ func (db *DB) prepare(ctx context.Context, tx *Tx, changes []Change) (take func(
 
 // arrived notes that the indexes have a change of this process, whose transaction began at a moment. The caller holds taking.
 func (db *DB) arrived(now head, began time.Time) {
-	db.head = now
-	db.revision.Store(now.revision)
+	db.reach(now)
 	db.proved.Store(&began)
 }
 

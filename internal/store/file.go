@@ -4,7 +4,28 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 )
+
+// ErrLocked says that another process holds a lock.
+var ErrLocked = errors.New("locked by another process")
+
+// LockFile makes the file, if it is not there, and holds a lock on it until it is closed or the process ends; ErrLocked says
+// that another one does.
+func LockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names it
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, ErrLocked
+		}
+		return nil, err
+	}
+	return f, nil
+}
 
 // WriteFile replaces a file by rename, so that a reader sees the old content or the new, and it is on the disk when the
 // call returns. The name that it has before begins with a dot.

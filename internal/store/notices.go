@@ -25,21 +25,15 @@ func pgConfig(url string) (*pgx.ConnConfig, error) {
 	return cfg, err
 }
 
-// leaveNoLocks lets the database end the transaction of a node that stands still in the middle of a change: all other nodes
-// would wait for it.
-func leaveNoLocks(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `SET idle_in_transaction_session_timeout = '15s'`)
-	return err
-}
-
 func (postgres) claim(string) (io.Closer, error) { return io.NopCloser(nil), nil }
 func (postgres) shared() bool                    { return true }
 
 // queue waits for a lock that every change takes. Without it two nodes that change things at the same time would do all of
 // their work before one of them heard that it was for nothing. The statement takes no snapshot, so that what the transaction
-// reads is of after the wait.
+// reads is of after the wait. A node that stands still in the middle of a change is thrown out, since all others wait for it.
 func (postgres) queue(ctx context.Context, tx *Tx) error {
-	_, err := tx.Exec(ctx, `LOCK TABLE revision IN SHARE ROW EXCLUSIVE MODE`)
+	// The simple protocol takes both statements in one go.
+	_, err := tx.tx.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = '15s'; LOCK TABLE revision IN SHARE ROW EXCLUSIVE MODE`, pgx.QueryExecModeSimpleProtocol)
 	return err
 }
 
