@@ -53,7 +53,9 @@ func engineFor(url string) engine {
 type lite struct{}
 
 // filePath is where the file of a database is.
-func filePath(address string) (string, error) { return filepath.Abs(strings.TrimPrefix(address, "sqlite://")) }
+func filePath(address string) (string, error) {
+	return filepath.Abs(strings.TrimPrefix(address, "sqlite://"))
+}
 
 func (lite) open(ctx context.Context, address string) (write, read *sql.DB, err error) {
 	path, err := filePath(address)

@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net"
-	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -290,98 +287,16 @@ func TestTrimKeepsWhatIsYoungAndTheNewest(t *testing.T) {
 	})
 }
 
-// cord is what a node's connections go through; it can be cut.
-type cord struct {
-	net.Listener
-	to  string
-	mu  sync.Mutex
-	cut bool
-	all []net.Conn
-}
-
-// hang lets every connection stand still, and those that come: nobody is told of anything.
-func (c *cord) hang(cut bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.cut = cut; !cut {
-		for _, conn := range c.all {
-			_ = conn.Close()
-		}
-		c.all = nil
-	}
-}
-
-func (c *cord) hanging() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.cut
-}
-
-func (c *cord) carry(from, to net.Conn) {
-	defer func() { _, _ = from.Close(), to.Close() }()
-	buffer := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buffer)
-		if err != nil {
-			return
-		}
-		for c.hanging() {
-			time.Sleep(time.Millisecond)
-		}
-		if _, err := to.Write(buffer[:n]); err != nil {
-			return
-		}
-	}
-}
-
-// through returns the URL of the database by way of a cord.
-func through(t *testing.T, database string) (string, *cord) {
-	t.Helper()
-	u, err := url.Parse(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := u.Query().Get("host")
-	if !filepath.IsAbs(dir) {
-		t.Fatalf("the database is not on a socket: %s", database)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &cord{Listener: l, to: filepath.Join(dir, ".s.PGSQL.5432")}
-	t.Cleanup(func() { _ = l.Close(); c.hang(false) })
-	go func() {
-		for {
-			from, err := l.Accept()
-			if err != nil {
-				return
-			}
-			to, err := net.Dial("unix", c.to)
-			if err != nil {
-				_ = from.Close()
-				continue
-			}
-			c.mu.Lock()
-			c.all = append(c.all, from, to)
-			c.mu.Unlock()
-			go c.carry(from, to)
-			go c.carry(to, from)
-		}
-	}()
-	return "postgres://postgres@" + l.Addr().String() + u.Path + "?sslmode=disable", c
-}
-
 // A node that is cut off from the database decides nothing once its bound is over, and takes up again by itself.
 func TestNodeThatIsCutOffIsStale(t *testing.T) {
 	database := storetest.URL(t, "postgres")
 	const bound = 500 * time.Millisecond
 	a, _ := node(t, database, bound)
-	way, cord := through(t, database)
+	way, line := storetest.ByLine(t, database)
 	b, inB := node(t, way, bound)
 	eventually(t, "b is fresh", func() bool { return b.Fresh() == nil })
 
-	cord.hang(true)
+	line.Hang(true)
 	write(t, a, "test-x", "revoked")
 	eventually(t, "b knows that it may not know", func() bool { return errors.Is(b.Fresh(), store.ErrStale) })
 	if v, _ := inB.Get("test-x"); v != "" {
@@ -392,7 +307,7 @@ func TestNodeThatIsCutOffIsStale(t *testing.T) {
 	}
 	eventually(t, "a, which is not cut off, is fresh", func() bool { return a.Fresh() == nil })
 
-	cord.hang(false)
+	line.Hang(false)
 	eventually(t, "b is fresh again", func() bool { return b.Fresh() == nil })
 	if v, _ := inB.Get("test-x"); v != "revoked" {
 		t.Errorf("b calls itself fresh and has %q", v)

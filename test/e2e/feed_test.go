@@ -2,20 +2,15 @@ package e2e
 
 import (
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3control"
 	"github.com/aws/aws-sdk-go-v2/service/s3control/types"
 
 	"github.com/lakegate/lakegate/internal/store/storetest"
@@ -74,24 +69,7 @@ func TestTwoNodes(t *testing.T) {
 	database := storetest.URL(t, "postgres")
 	s := newStory(t, "--database", database)
 	other := secondNode(t, s.process, database, 60)
-	own := s.grant(mateo, "own/*", types.PermissionRead)
-	if err := put(t.Context(), storage(s.data), "own/key"); err != nil {
-		t.Fatal(err)
-	}
-	const wang = "wang@example.com"
-	red, blue := firstKey(t, storage(s.data), "red/"), firstKey(t, storage(s.data), "blue/")
-	for _, c := range []struct {
-		what, user, key string
-		take            func(t *testing.T)
-	}{
-		{"the grant is deleted", mateo, "own/key", func(t *testing.T) {
-			if _, err := control(s.data).DeleteAccessGrant(t.Context(), &s3control.DeleteAccessGrantInput{AccountId: aws.String(dataAccount), AccessGrantId: &own}); err != nil {
-				t.Fatal(err)
-			}
-		}},
-		{"the person is disabled", wang, blue, func(*testing.T) { s.setActive(wang, false) }},
-		{"the sessions are revoked", mateo, red, func(t *testing.T) { s.revoke(t, map[string]any{"Kind": "ROLE", "Value": bearerRole}) }},
-	} {
+	for _, c := range s.takings() {
 		t.Run(c.what, func(t *testing.T) {
 			session := s.person(c.user)
 			vended, _, err := vend(t.Context(), session, "s3://"+storyLake+"/"+c.key, types.PermissionRead)
@@ -112,74 +90,19 @@ func TestTwoNodes(t *testing.T) {
 	}
 }
 
-// gateTo carries connections to the database; while it is shut, there are none.
-type gateTo struct {
-	address string
-	mu      sync.Mutex
-	shut    bool
-	open    []net.Conn
-}
-
-func (g *gateTo) set(shut bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.shut = shut; shut {
-		for _, c := range g.open {
-			_ = c.Close()
-		}
-		g.open = nil
-	}
-}
-
-func (g *gateTo) serve(l net.Listener) {
-	for {
-		from, err := l.Accept()
-		if err != nil {
-			return
-		}
-		to, err := net.Dial("unix", g.address)
-		g.mu.Lock()
-		if err != nil || g.shut {
-			_ = from.Close()
-			if err == nil {
-				_ = to.Close()
-			}
-			g.mu.Unlock()
-			continue
-		}
-		g.open = append(g.open, from, to)
-		g.mu.Unlock()
-		for _, way := range [][2]net.Conn{{from, to}, {to, from}} {
-			go func() { _, _ = io.Copy(way[0], way[1]) }()
-		}
-	}
-}
-
 // A node that lost the database refuses what it was asked to serve before, says so where a load balancer looks, and takes up
 // again by itself.
 func TestNodeWithoutDatabaseRefuses(t *testing.T) {
 	database := storetest.URL(t, "postgres")
-	u, err := url.Parse(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	gate := &gateTo{address: filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432")}
-	defer gate.set(true)
-	go gate.serve(l)
-
+	way, line := storetest.ByLine(t, database)
 	s := newStory(t, "--database", database)
-	other := secondNode(t, s.process, "postgres://postgres@"+l.Addr().String()+u.Path+"?sslmode=disable", 3)
+	other := secondNode(t, s.process, way, 3)
 	red := firstKey(t, storage(s.data), "red/")
 	address, ready := urlAt(t, other, s.person(mateo), red), "http://"+other.Web+"/readyz"
 	answers(t, address, http.StatusForbidden, http.StatusOK)
 	answers(t, ready, 0, http.StatusNoContent)
 
-	gate.set(true)
+	line.Hang(true)
 	s.revoke(t, map[string]any{"Kind": "ROLE", "Value": bearerRole})
 	answers(t, address, http.StatusOK, http.StatusServiceUnavailable)
 	answers(t, ready, http.StatusNoContent, http.StatusServiceUnavailable)
@@ -188,7 +111,7 @@ func TestNodeWithoutDatabaseRefuses(t *testing.T) {
 
 	logsLine(t, other, "this node refuses requests until it is up to date again")
 
-	gate.set(false)
+	line.Hang(false)
 	answers(t, address, http.StatusServiceUnavailable, http.StatusForbidden)
 	answers(t, ready, http.StatusServiceUnavailable, http.StatusNoContent)
 	logsLine(t, other, "this node is up to date again")

@@ -7,12 +7,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3control"
 	"github.com/aws/aws-sdk-go-v2/service/s3control/types"
 
@@ -31,20 +29,39 @@ func TestTheNextRequestIsRefusedOnPostgreSQL(t *testing.T) {
 }
 
 func nextRequest(t *testing.T, s *story) {
-	own := s.grant(mateo, "own/*", types.PermissionRead)
-	if err := put(t.Context(), storage(s.data), "own/key"); err != nil {
-		t.Fatal(err)
+	takings, sessions := s.takings(), map[string]aws.Config{}
+	for _, c := range takings {
+		sessions[c.user] = s.person(c.user)
 	}
-	red, blue := firstKey(t, storage(s.data), "red/"), firstKey(t, storage(s.data), "blue/")
-	const wang = "wang@example.com"
-	sessions := map[string]aws.Config{mateo: s.person(mateo), ana: s.person(ana), wang: s.person(wang)}
-	directory := identitystore.NewFromConfig(s.center)
+	for _, c := range takings {
+		t.Run(c.what, func(t *testing.T) {
+			vended, _, err := vend(t.Context(), sessions[c.user], "s3://"+storyLake+"/"+c.key, types.PermissionRead)
+			if err != nil {
+				t.Fatal(err)
+			}
+			crowd(t, []string{urlAt(t, s.process, sessions[c.user], c.key), urlAt(t, s.process, vended, c.key)}, c.take)
+		})
+	}
+}
 
-	for _, c := range []struct {
-		what, user, key string
-		// take takes the right away, and returns when that was answered.
-		take func(t *testing.T)
-	}{
+// taking is one way to take a right away from somebody who reads a key by it.
+type taking struct {
+	what, user, key string
+	// take takes the right away, and returns when that was answered.
+	take func(t *testing.T)
+}
+
+// takings are the ways to take a right away, each to be used once and in their order.
+func (s *story) takings() []taking {
+	s.t.Helper()
+	own := s.grant(mateo, "own/*", types.PermissionRead)
+	if err := put(s.t.Context(), storage(s.data), "own/key"); err != nil {
+		s.t.Fatal(err)
+	}
+	red, blue := firstKey(s.t, storage(s.data), "red/"), firstKey(s.t, storage(s.data), "blue/")
+	const wang = "wang@example.com"
+	directory := identitystore.NewFromConfig(s.center)
+	return []taking{
 		{"the grant is deleted", mateo, "own/key", func(t *testing.T) {
 			if _, err := control(s.data).DeleteAccessGrant(t.Context(), &s3control.DeleteAccessGrantInput{AccountId: aws.String(dataAccount), AccessGrantId: &own}); err != nil {
 				t.Fatal(err)
@@ -62,22 +79,6 @@ func nextRequest(t *testing.T, s *story) {
 		}},
 		{"the person is disabled", wang, blue, func(*testing.T) { s.setActive(wang, false) }},
 		{"the sessions are revoked", ana, blue, func(t *testing.T) { s.revoke(t, map[string]any{"Kind": "ROLE", "Value": bearerRole}) }},
-	} {
-		t.Run(c.what, func(t *testing.T) {
-			vended, _, err := vend(t.Context(), sessions[c.user], "s3://"+storyLake+"/"+c.key, types.PermissionRead)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var urls []string
-			for _, cfg := range []aws.Config{sessions[c.user], vended} {
-				signed, err := s3.NewPresignClient(storage(cfg)).PresignGetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(storyLake), Key: &c.key}, s3.WithPresignExpires(15*time.Minute))
-				if err != nil {
-					t.Fatal(err)
-				}
-				urls = append(urls, signed.URL)
-			}
-			crowd(t, urls, c.take)
-		})
 	}
 }
 
