@@ -47,7 +47,11 @@ func TestFormsOfOthers(t *testing.T) {
 			return mateo.post("/console/requests", append(request, "token", strings.Repeat("A", len(token)))...)
 		},
 		"an altered token": func(*http.Request) *seen {
-			return mateo.post("/console/requests", append(request, "token", "A"+token[1:])...)
+			first := "A"
+			if token[0] == 'A' {
+				first = "B"
+			}
+			return mateo.post("/console/requests", append(request, "token", first+token[1:])...)
 		},
 		"that of another person": func(*http.Request) *seen {
 			return h.at("ana.1").post("/console/requests", append(request, "token", token)...)

@@ -103,6 +103,15 @@ func TestStolenCode(t *testing.T) {
 	}
 }
 
+// altered is a text with another letter at a place.
+func altered(text string, at int) string {
+	letter := "A"
+	if text[at] == 'A' {
+		letter = "B"
+	}
+	return text[:at] + letter + text[at+1:]
+}
+
 // Nothing is sent to an address that is not the client's, neither a code nor an error.
 func TestOpenRedirect(t *testing.T) {
 	h := newHouse(t)
@@ -122,7 +131,7 @@ func TestOpenRedirect(t *testing.T) {
 			}
 		}
 	}
-	for name, id := range map[string]string{"no client": "", "an unknown one": "x", "an altered one": c.id[:30] + "A" + c.id[31:], "a secret": c.secret} {
+	for name, id := range map[string]string{"no client": "", "an unknown one": "x", "an altered one": altered(c.id, 30), "a secret": c.secret} {
 		if page := b.get(h.authorizeURL(id)); page.status != http.StatusBadRequest || b.left != "" {
 			t.Errorf("%s: %d, sent to %q", name, page.status, b.left)
 		}

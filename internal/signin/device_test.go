@@ -170,7 +170,7 @@ func TestDeviceAttacks(t *testing.T) {
 	for name, form := range map[string]url.Values{
 		"of another browser": {"ticket": {stolen.ticket()}, "answer": {"allow"}},
 		"none":               {"answer": {"allow"}, "user_code": {*d.UserCode}},
-		"altered":            {"ticket": {stolen.ticket()[:40] + "A" + stolen.ticket()[41:]}, "answer": {"allow"}},
+		"altered":            {"ticket": {altered(stolen.ticket(), 40)}, "answer": {"allow"}},
 		"of another kind":    {"ticket": {victim.get(h.authorizeURL(c.id)).ticket()}, "answer": {"allow"}},
 	} {
 		if s := victim.post("/device/decision", form); s.status != http.StatusBadRequest || s.title() != "This page is no longer open" {
